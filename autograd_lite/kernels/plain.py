@@ -1,0 +1,177 @@
+"""Plain `@njit` convolutions: any stride, dilation, groups and number of channels.
+
+The dispatcher's last resort, and the yardstick for the fast kernels. `window` is
+`Geometry.window`: `(sh, sw, top, left, dh, dw, groups)`.
+"""
+
+import numpy as np
+from numba import prange
+
+from .jit import parallel, serial
+
+
+@serial
+def _valid(position, stride, offset, size):
+    """Tell whether output `position` meets the image, and not its border."""
+    return 0 <= position * stride + offset < size
+
+
+@serial
+def _split(task, size):
+    """Return `divmod(task, size)`; prange counts in uint64, which int64 spoils."""
+    return np.int64(task) // size, np.int64(task) % size
+
+
+@serial
+def _add_pixel(x, w, y, groups):
+    """Add one tap of one pixel: `x: (c)`, `w: (c/groups, k)`, `y: (k)`."""
+    cg, kg = w.shape[0], w.shape[1] // groups
+    for group in range(groups):
+        for c in range(cg):
+            value = x[group * cg + c]
+            for k in range(group * kg, (group + 1) * kg):
+                y[k] += value * w[c, k]
+
+
+@serial
+def _add_pixel_transposed(gx, w, g, groups):
+    """Add one tap to an input pixel: `gx: (c)`, `w: (c/groups, k)`, `g: (k)`."""
+    cg, kg = w.shape[0], w.shape[1] // groups
+    for group in range(groups):
+        for c in range(cg):
+            total = gx[group * cg + c]
+            for k in range(group * kg, (group + 1) * kg):
+                total += g[k] * w[c, k]
+            gx[group * cg + c] = total
+
+
+@serial
+def _add_outer(gw, x, g, channel, groups):
+    """Add one pixel's outer product to a row of weights: `gw: (k)`, `g: (k)`."""
+    cg, kg = x.shape[0] // groups, g.shape[0] // groups
+    for group in range(groups):
+        value = x[group * cg + channel]
+        for k in range(group * kg, (group + 1) * kg):
+            gw[k] += value * g[k]
+
+
+@parallel
+def forward(x, w, y, window):
+    """Add the convolution of `x: (n, h, w, c)` with `w: (r, s, c/groups, k)` to y."""
+    sh, sw, top, left, dh, dw, groups = window
+    n, ho, wo, _ = y.shape
+    for row in prange(n * ho):
+        image, i = _split(row, ho)
+        for r in range(w.shape[0]):
+            if not _valid(i, sh, r * dh - top, x.shape[1]):
+                continue
+            source = x[image, i * sh + r * dh - top]
+            for j in range(wo):
+                for s in range(w.shape[1]):
+                    if _valid(j, sw, s * dw - left, x.shape[2]):
+                        pixel = source[j * sw + s * dw - left]
+                        _add_pixel(pixel, w[r, s], y[image, i, j], groups)
+
+
+@parallel
+def input_grad(g, w, gx, window):
+    """Add to `gx: (n, h, w, c)` the cotangent of the input."""
+    sh, sw, top, left, dh, dw, groups = window
+    n, ho, wo, _ = g.shape
+    for image in prange(n):
+        for i in range(ho):
+            for r in range(w.shape[0]):
+                if not _valid(i, sh, r * dh - top, gx.shape[1]):
+                    continue
+                target = gx[image, i * sh + r * dh - top]
+                for j in range(wo):
+                    for s in range(w.shape[1]):
+                        if _valid(j, sw, s * dw - left, gx.shape[2]):
+                            pixel = target[j * sw + s * dw - left]
+                            _add_pixel_transposed(
+                                pixel, w[r, s], g[image, i, j], groups
+                            )
+
+
+@parallel
+def weight_grad(x, g, gw, window):
+    """Add to `gw: (r, s, c/groups, k)` the cotangent of the weights."""
+    sh, sw, top, left, dh, dw, groups = window
+    n, ho, wo, _ = g.shape
+    taps_s, channels = gw.shape[1], gw.shape[2]
+    for task in prange(gw.shape[0] * taps_s * channels):
+        tap, channel = _split(task, channels)
+        r, s = _split(tap, taps_s)
+        for image in range(n):
+            for i in range(ho):
+                if not _valid(i, sh, r * dh - top, x.shape[1]):
+                    continue
+                source = x[image, i * sh + r * dh - top]
+                for j in range(wo):
+                    if _valid(j, sw, s * dw - left, x.shape[2]):
+                        pixel = source[j * sw + s * dw - left]
+                        _add_outer(
+                            gw[r, s, channel], pixel, g[image, i, j], channel, groups
+                        )
+
+
+@parallel
+def im2col(x, cols, window):
+    """Write the windows of `x: (n, h, w, c)` into zeroed `(n, ho, wo, r, s, c)`."""
+    sh, sw, top, left, dh, dw, _ = window
+    n, ho, wo, taps_r, taps_s, _ = cols.shape
+    for row in prange(n * ho):
+        image, i = _split(row, ho)
+        for r in range(taps_r):
+            if not _valid(i, sh, r * dh - top, x.shape[1]):
+                continue
+            for j in range(wo):
+                for s in range(taps_s):
+                    if _valid(j, sw, s * dw - left, x.shape[2]):
+                        pixel = x[image, i * sh + r * dh - top, j * sw + s * dw - left]
+                        cols[image, i, j, r, s] = pixel
+
+
+@parallel
+def col2im(cols, x, window):
+    """Add windows `(n, ho, wo, r, s, c)` where they came from in `x: (n, h, w, c)`."""
+    sh, sw, top, left, dh, dw, _ = window
+    n, ho, wo, taps_r, taps_s, _ = cols.shape
+    for image in prange(n):
+        for i in range(ho):
+            for r in range(taps_r):
+                if not _valid(i, sh, r * dh - top, x.shape[1]):
+                    continue
+                target = x[image, i * sh + r * dh - top]
+                for j in range(wo):
+                    for s in range(taps_s):
+                        if _valid(j, sw, s * dw - left, x.shape[2]):
+                            target[j * sw + s * dw - left] += cols[image, i, j, r, s]
+
+
+CHUNK = 1024  # pixels per partial sum: fixed, so that threads don't change the bits
+
+
+@parallel
+def chunk_sums(g, partial):
+    """Sum the rows of `g: (pixels, k)` by chunks into `partial: (chunks, k)`."""
+    pixels, channels = g.shape
+    for chunk in prange(partial.shape[0]):
+        total = partial[chunk]
+        start = np.int64(chunk) * CHUNK
+        for pixel in range(start, min(pixels, start + CHUNK)):
+            for k in range(channels):
+                total[k] += g[pixel, k]
+
+
+def channel_sum(g: np.ndarray) -> np.ndarray:
+    """Sum `g: (..., k)` over all axes but the last: the gradient of a bias.
+
+    Example:
+        >>> channel_sum(np.ones((2, 3, 4)))
+        array([6., 6., 6., 6.])
+    """
+    rows = np.ascontiguousarray(g).reshape(-1, g.shape[-1])
+    partial = np.zeros((-(-len(rows) // CHUNK), rows.shape[1]), g.dtype)
+    chunk_sums(rows, partial)
+    return partial.sum(0)

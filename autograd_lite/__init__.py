@@ -1,0 +1,32 @@
+"""Automatic differentiation of pure functions of NumPy arrays.
+
+>>> import autograd_lite.numpy as np
+>>> from autograd_lite import grad
+>>> print(grad(lambda x: np.tanh(x) ** 2)(0.0))
+0.0
+"""
+
+from . import errors, tree
+from .api import grad, jvp, value_and_grad, vjp, vmap
+from .core import defbatch, defjvp, defvjp, defvjp_argnums, elementwise, primitive
+from .errors import AutogradError
+from .ops.basic import stop_gradient
+
+__version__ = "0.1.0"
+__all__ = [
+    "AutogradError",
+    "defbatch",
+    "defjvp",
+    "defvjp",
+    "defvjp_argnums",
+    "elementwise",
+    "errors",
+    "grad",
+    "jvp",
+    "primitive",
+    "stop_gradient",
+    "tree",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]

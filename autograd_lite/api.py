@@ -1,0 +1,432 @@
+"""What users call: derivatives of functions of trees of arrays.
+
+Trees are flattened here, at the border; the interpreters below see lists of arrays.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import tree
+from .batching import move_axis, vmap_flat
+from .core import Tracer, concrete
+from .errors import ArgumentError, DifferentiationTypeError, NonScalarOutputError
+from .forward import jvp_flat
+from .ops.basic import cast
+from .reverse import Tape, as_array, separate, slot_of, strip
+
+Fun = Callable[..., Any]
+
+
+def grad(
+    fun: Fun,
+    argnums: int | Sequence[int] = 0,
+    *,
+    wrt: str | Sequence[str] | None = None,
+    has_aux: bool = False,
+) -> Fun:
+    """Return the function that computes the gradient of a scalar function.
+
+    Args:
+        fun: returns a scalar (shape `()`), or with `has_aux` a pair (scalar, anything).
+        argnums: which positional arguments to differentiate: an int, or a sequence of
+            ints for a tuple of gradients. Each argument is a tree of float arrays.
+        wrt: names them instead: `"params"`, a path into one, `"params.conv1.w"`, or a
+            sequence of such names. Arguments passed by keyword are found too.
+        has_aux: the gradient function returns (gradient, aux).
+
+    A gradient has the structure, shapes and dtypes of its argument, and zeros where the
+    output does not depend on it. For complex arguments it is df/dx - i df/dy, as in JAX
+    and HIPS autograd: the conjugate of PyTorch's.
+
+    Raises `TypeError` for integer arguments and for outputs that are no scalars.
+
+    >>> from autograd_lite import grad
+    >>> print(grad(lambda x: x**3)(2.0))
+    12.0
+    >>> grad(lambda w, x: (w["a"] * x).sum(), wrt="w")({"a": 2.0}, np.ones(3))
+    {'a': np.float64(3.0)}
+    """
+    value_and_gradient = value_and_grad(fun, argnums, wrt=wrt, has_aux=has_aux)
+
+    @_wraps(fun, "gradient")
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        value, x_bar = value_and_gradient(*args, **kwargs)
+        return (x_bar, value[1]) if has_aux else x_bar
+
+    return gradient
+
+
+def value_and_grad(
+    fun: Fun,
+    argnums: int | Sequence[int] = 0,
+    *,
+    wrt: str | Sequence[str] | None = None,
+    has_aux: bool = False,
+) -> Fun:
+    """Return the function that computes a scalar function's value and its gradient.
+
+    Arguments and errors are those of `grad`. With `has_aux` it returns
+    ((value, aux), gradient).
+
+    >>> from autograd_lite import value_and_grad
+    >>> value, x_bar = value_and_grad(lambda x: x * x)(3.0)
+    >>> print(value, x_bar)
+    9.0 6.0
+    """
+    select = _selector(fun, argnums, wrt)
+
+    @_wraps(fun, "value and gradient")
+    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
+        selected, rebuild = select(args, kwargs)
+        leaves, treedef = tree.flatten(selected)
+        arrays = _float_leaves(leaves, selected)
+        tape = Tape()
+        try:
+            variables = [tape.variable(x) for x in arrays]
+            new_args, new_kwargs = rebuild(tree.unflatten(treedef, variables))
+            out = fun(*new_args, **new_kwargs)
+            out, aux = _split_aux(out) if has_aux else (out, None)
+            _check_scalar(out, fun)
+        finally:
+            tape.open = False
+        slot = slot_of(tape, out)
+        value = as_array(strip(tape, out))
+        seeds = [] if slot is None else [(slot, value.dtype.type(1))]
+        x_bars = separate(tape.backward(seeds, range(len(arrays))))
+        gradient = tree.unflatten(treedef, x_bars)
+        if has_aux:
+            return (value, _strip_tree(tape, aux)), gradient
+        return value, gradient
+
+    return value_and_gradient
+
+
+def vjp(fun: Fun, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
+    """Return `fun(*primals)` and its pullback.
+
+    The pullback takes a cotangent, a tree like the output, and returns a tuple of
+    cotangents, one tree per primal. It may be called many times. With `has_aux`, `fun`
+    returns (output, aux) and `vjp` returns (output, pullback, aux).
+
+    >>> from autograd_lite import vjp
+    >>> y, pullback = vjp(lambda a, b: a * b, 2.0, np.ones(2))
+    >>> pullback(np.array([1.0, 10.0]))
+    (np.float64(11.0), array([ 2., 20.]))
+    """
+    leaves, treedef = tree.flatten(primals)
+    arrays = _float_leaves(leaves, primals)
+    tape = Tape()
+    try:
+        variables = [tape.variable(x) for x in arrays]
+        out = fun(*tree.unflatten(treedef, variables))
+        out, aux = _split_aux(out) if has_aux else (out, None)
+    finally:
+        tape.open = False
+    outs, outdef = tree.flatten(out)
+    slots = [slot_of(tape, o) for o in outs]
+    values = [as_array(strip(tape, o)) for o in outs]
+
+    def pullback(cotangent: Any) -> Any:
+        gs = _matching_leaves(cotangent, outdef, values, "cotangent", "output")
+        seeds = [(s, g) for s, g in zip(slots, gs, strict=True) if s is not None]
+        x_bars = tape.backward(seeds, range(len(arrays)), keep=True)
+        return tree.unflatten(treedef, separate(x_bars))
+
+    y = tree.unflatten(outdef, values)
+    return (y, pullback, _strip_tree(tape, aux)) if has_aux else (y, pullback)
+
+
+def jvp(fun: Fun, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """Return `fun(*primals)` and its derivative in the direction `tangents`.
+
+    `tangents` is a sequence of trees like `primals`; the derivative is a tree like the
+    output. One call costs a small multiple of `fun`, for any number of outputs.
+
+    >>> from autograd_lite import jvp
+    >>> y, y_dot = jvp(lambda x: x * x, (3.0,), (1.0,))
+    >>> print(y, y_dot)
+    9.0 6.0
+    """
+    leaves, treedef = tree.flatten(tuple(primals))
+    values = _float_leaves(leaves, primals)
+    x_dots = _matching_leaves(tuple(tangents), treedef, values, "tangent", "primal")
+    flat, output_structure = _flat_version(fun, treedef)
+    ys, y_dots = jvp_flat(flat, values, x_dots)
+    outdef = output_structure()
+    return tree.unflatten(outdef, ys), tree.unflatten(outdef, y_dots)
+
+
+def vmap(fun: Fun, in_axes: Any = 0, out_axes: int = 0) -> Fun:
+    """Return the function that maps `fun` over an axis of its arguments.
+
+    Args:
+        fun: a function of trees of arrays.
+        in_axes: the axis to map over: an int or None (not mapped) for all arguments, or
+            a sequence of one per argument.
+        out_axes: where the mapped axis stands in the results.
+
+    Raises `ValueError` when the mapped axes differ in length.
+
+    >>> from autograd_lite import grad, vmap
+    >>> vmap(grad(lambda x: x * x))(np.array([1.0, 2.0, 3.0]))
+    array([2., 4., 6.])
+    """
+
+    @_wraps(fun, "map")
+    def mapped(*args: Any) -> Any:
+        axes = [in_axes] * len(args) if _is_axis(in_axes) else list(in_axes)
+        if len(axes) != len(args):
+            raise ArgumentError(f"in_axes={in_axes} for {len(args)} arguments")
+        per_leaf = [a for a, x in zip(axes, args) for _ in tree.leaves(x)]
+        leaves, treedef = tree.flatten(args)
+        values = [
+            x if axis is None else move_axis(as_array(x), axis, 0)
+            for x, axis in zip(leaves, per_leaf)
+        ]
+        size = _mapped_size(values, per_leaf)
+        flat, output_structure = _flat_version(fun, treedef)
+        outs = vmap_flat(flat, values, [a is not None for a in per_leaf], size)
+        moved = [move_axis(y, 0, out_axes) for y in outs]
+        return tree.unflatten(output_structure(), moved)
+
+    return mapped
+
+
+def _flat_version(
+    fun: Fun, treedef: tree.TreeDef
+) -> tuple[Callable[..., list[Any]], Callable[[], tree.TreeDef]]:
+    """Return `fun` from flat arguments to flat outputs.
+
+    The second function returns the structure of the outputs, after a call.
+    """
+    found: list[tree.TreeDef] = []
+
+    def flat(*leaves: Any) -> list[Any]:
+        outs, outdef = tree.flatten(fun(*tree.unflatten(treedef, leaves)))
+        found[:] = [outdef]
+        return outs
+
+    return flat, lambda: found[0]
+
+
+def _is_axis(axis: Any) -> bool:
+    return axis is None or isinstance(axis, int)
+
+
+def _mapped_size(values: list[Any], axes: list[int | None]) -> int:
+    sizes = {v.shape[0] for v, axis in zip(values, axes) if axis is not None}
+    if len(sizes) != 1:
+        raise ArgumentError(
+            f"vmap needs one length for all mapped axes, got {sorted(sizes) or 'none'}"
+        )
+    if (size := sizes.pop()) == 0:
+        raise ArgumentError("vmap over an axis of length 0")
+    return size
+
+
+def _wraps(fun: Fun, what: str) -> Callable[[Fun], Fun]:
+    """Name a derived function after the one it comes from."""
+
+    def decorate(derived: Any) -> Fun:
+        name = getattr(fun, "__name__", type(fun).__name__)
+        derived.__name__ = f"{what} of {name}".replace(" ", "_")
+        derived.__wrapped__ = fun
+        derived.__doc__ = f"The {what} of {name}, by autograd_lite."
+        return derived
+
+    return decorate
+
+
+# -- which arguments ------------------------------------------------------------------
+
+Selection = tuple[Any, Callable[[Any], tuple[Any, dict[str, Any]]]]
+
+
+def _selector(
+    fun: Fun, argnums: int | Sequence[int], wrt: str | Sequence[str] | None
+) -> Callable[[tuple[Any, ...], dict[str, Any]], Selection]:
+    """Return the function that picks the differentiated arguments out of a call.
+
+    It returns them as one tree, and a function that puts another such tree in.
+    """
+    if wrt is not None:
+        return _by_name(fun, wrt)
+    if isinstance(argnums, int):
+        single = argnums
+
+        def select_one(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Selection:
+            i = _position(fun, single, args, kwargs)
+            if i is None:  # passed by keyword
+                return _by_name(fun, _parameter(fun, single))(args, kwargs)
+            return args[i], lambda x: ((*args[:i], x, *args[i + 1 :]), kwargs)
+
+        return select_one
+    numbers = tuple(argnums)
+    if not numbers:
+        raise ArgumentError("argnums is empty: name at least one argument")
+
+    def select(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Selection:
+        at = [_position(fun, n, args, kwargs) for n in numbers]
+        if None in at:
+            return _by_name(fun, [_parameter(fun, n) for n in numbers])(args, kwargs)
+
+        def rebuild(xs: Any) -> tuple[Any, dict[str, Any]]:
+            new = list(args)
+            for i, x in zip(at, xs, strict=True):
+                new[i] = x  # type: ignore[index]
+            return tuple(new), kwargs
+
+        return tuple([args[i] for i in at]), rebuild  # type: ignore[index]
+
+    return select
+
+
+def _position(
+    fun: Fun, argnum: int, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> int | None:
+    """Return the position of an argument; None when it was passed by keyword."""
+    if -len(args) <= argnum < len(args):
+        return argnum % len(args)
+    if kwargs:
+        return None
+    raise ArgumentError(
+        f"argnums={argnum} names an argument that was not given: "
+        f"{getattr(fun, '__name__', fun)} was called with {len(args)} arguments"
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _signature(fun: Fun) -> inspect.Signature:
+    return inspect.signature(fun)
+
+
+def _parameter(fun: Fun, argnum: int) -> str:
+    names = list(_signature(fun).parameters)
+    try:
+        return names[argnum]
+    except IndexError:
+        raise ArgumentError(
+            f"argnums={argnum}, but {fun.__name__} has parameters {names}"
+        ) from None
+
+
+def _by_name(fun: Fun, wrt: str | Sequence[str]) -> Any:
+    """Return a selector of arguments, or of subtrees of arguments, by dotted name."""
+    names = [wrt] if isinstance(wrt, str) else list(wrt)
+    split = [name.partition(".")[::2] for name in names]
+
+    def select(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Selection:
+        bound = _signature(fun).bind(*args, **kwargs)
+        bound.apply_defaults()
+        for name, _ in split:
+            if name not in bound.arguments:
+                raise ArgumentError(
+                    f"wrt={name!r} is no parameter of {fun.__name__}, which has "
+                    f"{list(bound.arguments)}"
+                )
+        found = [tree.get(bound.arguments[name], path) for name, path in split]
+
+        def rebuild(xs: Any) -> tuple[Any, dict[str, Any]]:
+            new = dict(bound.arguments)
+            xs = [xs] if isinstance(wrt, str) else xs
+            for (name, path), x in zip(split, xs, strict=True):
+                new[name] = tree.replace(new[name], path, x)
+            changed = inspect.BoundArguments(bound.signature, new)
+            return changed.args, changed.kwargs
+
+        return (found[0] if isinstance(wrt, str) else tuple(found)), rebuild
+
+    return select
+
+
+# -- what goes in and comes out -------------------------------------------------------
+
+
+def _float_leaves(leaves: list[Any], whole: Any) -> list[Any]:
+    """Return leaves as arrays; raise where one cannot be differentiated."""
+    arrays = [as_array(x) for x in leaves]
+    for i, x in enumerate(arrays):
+        if x.dtype.kind not in "fc":
+            raise DifferentiationTypeError(_not_float(leaves[i], tree.paths(whole)[i]))
+    return arrays
+
+
+def _not_float(leaf: Any, path: str) -> str:
+    place = f" at {path!r}" if path else ""
+    x = concrete(leaf)
+    dtype = getattr(x, "dtype", None)
+    got = (
+        f"{type(x).__name__} of dtype {dtype}" if dtype else f"{type(x).__name__} {x!r}"
+    )
+    if dtype is None and not isinstance(x, (bool, int)):
+        return (
+            f"cannot differentiate with respect to {got}{place}: expected arrays of "
+            "floats, in dict, list, tuple, named tuple, dataclass or a class given to "
+            "tree.register"
+        )
+    return (
+        f"cannot differentiate with respect to {got}{place}: integers and booleans "
+        "have no derivative; pass x.astype(float), or float(x) for a Python number"
+    )
+
+
+def _split_aux(out: Any) -> tuple[Any, Any]:
+    if type(out) is not tuple or len(out) != 2:
+        raise DifferentiationTypeError(
+            "with has_aux=True the function must return (output, aux), got "
+            f"{type(out).__name__}"
+        )
+    return out
+
+
+def _check_scalar(out: Any, fun: Fun) -> None:
+    name = getattr(fun, "__name__", repr(fun))
+    if isinstance(out, (Tracer, np.ndarray, np.generic)):
+        if out.shape:
+            raise NonScalarOutputError(
+                f"grad needs a scalar output, but {name} returned shape {out.shape}. "
+                "Reduce it (x.sum(), x[0]), or use jacobian for all derivatives or "
+                "vjp for a weighted sum of them."
+            )
+        if out.dtype.kind == "c":
+            raise DifferentiationTypeError(
+                f"grad needs a real output, but {name} returned {out.dtype}: take "
+                "np.real(y) or np.abs(y), or use vjp"
+            )
+        if out.dtype.kind not in "f":
+            raise DifferentiationTypeError(
+                f"grad needs a float output, but {name} returned {out.dtype}"
+            )
+    elif not isinstance(out, float):
+        raise NonScalarOutputError(
+            f"grad needs a scalar output, but {name} returned {type(out).__name__}; "
+            "for a pair (loss, other results) say has_aux=True"
+        )
+
+
+def _strip_tree(tape: Tape, aux: Any) -> Any:
+    """Return aux without this tape's tracers, however deep they stand."""
+    return tree.map(lambda x: strip(tape, x), aux)
+
+
+def _matching_leaves(
+    given: Any, treedef: tree.TreeDef, values: list[Any], what: str, like: str
+) -> list[Any]:
+    """Return the leaves of a (co)tangent; raise unless it is shaped as `values`."""
+    skeleton = tree.unflatten(treedef, values)
+    gs = tree.leaves(tree.map(lambda _, g: as_array(g), skeleton, given))
+    for g, y, path in zip(gs, values, tree.paths(skeleton), strict=True):
+        if g.shape != y.shape:
+            place = f" at {path!r}" if path else ""
+            raise ArgumentError(
+                f"the {what}{place} has shape {g.shape}, the {like} {y.shape}"
+            )
+        if g.dtype.kind == "c" != y.dtype.kind:
+            raise ArgumentError(f"the {what} of a real {like} must not be complex")
+    return [cast(g, y.dtype) for g, y in zip(gs, values, strict=True)]

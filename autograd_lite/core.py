@@ -1,0 +1,344 @@
+"""Primitives, tracers and traces: how an operation finds its interpreter.
+
+This file knows no derivatives. A `Primitive` is a function of arrays together with the
+rules that interpreters look up. A `Tracer` stands for an array inside one `Trace`. When
+a primitive is called, the trace with the highest level among the arguments handles the
+call, unwraps its own tracers and calls the primitive again on what was inside. Levels
+come from a counter that is never reset, so nothing has to be restored after an
+exception, threads don't meet, and nested transformations can't confuse each other.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any, Final, overload
+
+import numpy as np
+
+from .errors import (
+    LeakedTracerError,
+    MissingRuleError,
+    TracerConversionError,
+    TracerMutationError,
+    UnsupportedError,
+)
+
+_LEVELS = itertools.count()
+
+# NumPy function or ufunc -> the function of ours that handles it. Filled by the module
+# that defines each, read when plain NumPy meets a tracer.
+NUMPY_EQUIVALENT: Final[dict[Any, Callable[..., Any]]] = {}
+
+
+class Trace:
+    """One run of one transformation: interprets what is done to its tracers."""
+
+    __slots__ = ("level", "open")
+
+    def __init__(self) -> None:
+        self.level = next(_LEVELS)
+        self.open = True
+
+    def process(
+        self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
+    ) -> Any:
+        """Apply `primitive` where at least one of `args` is a tracer of this trace."""
+        raise NotImplementedError
+
+    def check_open(self, primitive: Primitive) -> None:
+        """Raise `LeakedTracerError` when the transformation has returned already."""
+        if not self.open:
+            raise LeakedTracerError(
+                f"{primitive.name} was applied to a tracer whose {type(self).__name__} "
+                "has ended. The function being differentiated stored it outside "
+                "(in a global, a list, an attribute); return it instead, for example "
+                "with has_aux=True."
+            )
+
+
+class Primitive:
+    """An operation on arrays that interpreters know by its rules.
+
+    Positional arguments are arrays and may be tracers; keyword parameters are hashable
+    metadata. Attributes: `vjps` (one maker per argument), `joint_vjp`, `jvps`, `batch`
+    are the rules, each None until it is defined.
+    """
+
+    def __init__(
+        self,
+        impl: Callable[..., Any],
+        *,
+        name: str | None = None,
+        broadcasts: bool = False,
+        differentiable: bool = True,
+        multiple: bool = False,
+    ) -> None:
+        self.impl = impl
+        self.__wrapped__ = impl
+        self.name = self.__name__ = name or impl.__name__
+        self.__doc__ = impl.__doc__
+        self.__module__ = getattr(impl, "__module__", None) or __name__
+        self.broadcasts = broadcasts
+        self.differentiable = differentiable
+        self.multiple = multiple
+        self.vjps: dict[int, Callable[..., Any] | None] | None = None
+        self.joint_vjp: Callable[..., Any] | None = None
+        self.jvps: dict[int, Callable[..., Any] | None] | None = None
+        self.batch: Callable[..., Any] | None = None
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        """Apply the primitive to arrays or tracers."""
+        top = None
+        for arg in args:
+            if isinstance(arg, Tracer):
+                trace = arg.trace
+                if top is None or trace.level > top.level:
+                    top = trace
+        if top is None:
+            return self.impl(*args, **params)
+        return top.process(self, args, params)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+    def vjp_maker(self, argnum: int) -> Callable[..., Any] | None:
+        """Return the rule for one argument; None means that its gradient is zero."""
+        if self.vjps is not None and argnum in self.vjps:
+            return self.vjps[argnum]
+        raise MissingRuleError(
+            f"{self.name} has no gradient rule for argument {argnum}. Define it:\n"
+            f"    defvjp({self.name}, lambda ans, *args: lambda g: ..., "
+            f"argnums=({argnum},))\n"
+            "or wrap the argument in stop_gradient to treat it as a constant."
+        )
+
+
+@overload
+def primitive(impl: Callable[..., Any]) -> Primitive: ...
+@overload
+def primitive(
+    *, multiple: bool = False
+) -> Callable[[Callable[..., Any]], Primitive]: ...
+def primitive(
+    impl: Callable[..., Any] | None = None, *, multiple: bool = False
+) -> Primitive | Callable[[Callable[..., Any]], Primitive]:
+    """Turn a function of NumPy arrays into a primitive, to be given rules by `defvjp`.
+
+    With `multiple=True` the function returns a tuple of arrays, and its pullback
+    receives a tuple of cotangents.
+
+    >>> from autograd_lite import defvjp, grad, primitive
+    >>> @primitive
+    ... def cube(x):
+    ...     return x**3
+    >>> defvjp(cube, lambda ans, x: lambda g: g * 3 * x**2)
+    >>> float(grad(cube)(2.0))
+    12.0
+    """
+    if impl is None:
+        return lambda f: Primitive(f, multiple=multiple)
+    return Primitive(impl, multiple=multiple)
+
+
+def elementwise(impl: Callable[..., Any]) -> Primitive:
+    """Turn a broadcasting function into a primitive.
+
+    Its rules need not undo broadcasting or promotion: a cotangent is summed to the
+    argument's shape and cast to its dtype wherever they differ.
+    """
+    return Primitive(impl, broadcasts=True)
+
+
+def nondifferentiable(impl: Callable[..., Any]) -> Primitive:
+    """Turn a function into a primitive whose result is a constant to derivatives."""
+    return Primitive(impl, differentiable=False)
+
+
+def _by_argnum(
+    rules: tuple[Callable[..., Any] | None, ...], argnums: tuple[int, ...] | None
+) -> dict[int, Callable[..., Any] | None]:
+    numbers = range(len(rules)) if argnums is None else argnums
+    return dict(zip(numbers, rules, strict=True))
+
+
+def defvjp(
+    fun: Primitive,
+    *makers: Callable[..., Any] | None,
+    argnums: tuple[int, ...] | None = None,
+) -> None:
+    """Define the reverse-mode rules of a primitive, one per positional argument.
+
+    A rule `maker(ans, *args, **params)` returns the pullback `g -> cotangent`, written
+    in operations that can themselves be differentiated; None stands for zero. `argnums`
+    says which arguments the rules are for (default: the first ones, in order). Rules
+    for further arguments may be added by further calls.
+    """
+    fun.vjps = {**(fun.vjps or {}), **_by_argnum(makers, argnums)}
+
+
+def defvjp_argnums(fun: Primitive, maker: Callable[..., Any]) -> None:
+    """Define one joint reverse-mode rule, for arguments that share work.
+
+    `maker(argnums, ans, args, params)` returns a pullback from the cotangent of `ans`
+    to the tuple of cotangents of the arguments `argnums`.
+    """
+    fun.joint_vjp = maker
+
+
+def defjvp(
+    fun: Primitive,
+    *rules: Callable[..., Any] | None,
+    argnums: tuple[int, ...] | None = None,
+) -> None:
+    """Define the forward-mode rules of a primitive, one per positional argument.
+
+    `rule(x_dot, ans, *args, **params)` returns the tangent of `ans` that the tangent
+    `x_dot` of the argument causes. Without rules the VJP is transposed.
+    """
+    fun.jvps = {**(fun.jvps or {}), **_by_argnum(rules, argnums)}
+
+
+def defbatch(fun: Primitive, rule: Callable[..., Any]) -> None:
+    """Define how a primitive is mapped over a leading axis.
+
+    `rule(size, args, batched, **params)` returns the result with the mapped axis first;
+    `batched` tells for each argument whether its axis 0 is the mapped one. Without a
+    rule the primitive is applied in a loop.
+    """
+    fun.batch = rule
+
+
+class Tracer:
+    """An array inside a transformation; does what arrays do, and is recorded.
+
+    Operators and methods are attached by the modules that define the primitives.
+    """
+
+    __slots__ = ("trace", "value")
+
+    trace: Trace
+    value: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The array's shape."""
+        return self.value.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The array's dtype."""
+        return self.value.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        size = 1
+        for n in self.shape:
+            size *= n
+        return size
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a tracer without axes")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({concrete(self)!r})"
+
+    def __str__(self) -> str:
+        return str(concrete(self))
+
+    def __format__(self, spec: str) -> str:
+        return format(concrete(self), spec)
+
+    def __bool__(self) -> bool:
+        return bool(concrete(self))
+
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any
+    ) -> Any:
+        if kwargs.get("out") is not None:
+            raise TracerMutationError(
+                f"np.{ufunc.__name__} cannot write a traced result into out=, nor can "
+                "an in-place operator like `array += tracer`; write the operation so "
+                "that it returns a new array: `array = array + tracer`."
+            )
+        fun = NUMPY_EQUIVALENT.get(ufunc if method == "__call__" else (ufunc, method))
+        if fun is None:
+            call = "" if method == "__call__" else f".{method}"
+            raise UnsupportedError(_no_equivalent(f"{ufunc.__name__}{call}"))
+        return fun(*inputs, **kwargs)
+
+    def __array_function__(
+        self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any
+    ) -> Any:
+        fun = NUMPY_EQUIVALENT.get(func)
+        if fun is None:
+            raise UnsupportedError(_no_equivalent(func.__name__))
+        return fun(*args, **kwargs)
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TracerConversionError(
+            "a tracer was about to be turned into a plain array, which would lose its "
+            "derivative. Instead of np.asarray(x), np.array([x, y]) or out[i] = x, "
+            "write x itself, np.stack([x, y]) or np.where; to drop the derivative on purpose "
+            "use stop_gradient(x) outside of NumPy calls."
+        )
+
+    def __float__(self) -> float:
+        raise TracerConversionError(_no_number("float", self))
+
+    def __int__(self) -> int:
+        raise TracerConversionError(_no_number("int", self))
+
+    def __complex__(self) -> complex:
+        raise TracerConversionError(_no_number("complex", self))
+
+    def __index__(self) -> int:
+        raise TracerConversionError(_no_number("index", self))
+
+    def item(self) -> Any:
+        """Raise: a Python number would lose the derivative."""
+        raise TracerConversionError(_no_number("item", self))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TracerMutationError(
+            f"x[{index!r}] = v writes into a traced array of shape {self.shape}, but "
+            "functions to be differentiated must be pure. Build the new array instead: "
+            "np.where(mask, v, x), or np.concatenate of the parts."
+        )
+
+
+def _no_equivalent(name: str) -> str:
+    return (
+        f"np.{name} has no differentiable version here. Use an equivalent from "
+        "autograd_lite.numpy, or define a primitive with its rule (defvjp); to treat "
+        "the argument as a constant, pass stop_gradient(x)."
+    )
+
+
+def _no_number(kind: str, tracer: Tracer) -> str:
+    call = "x.item()" if kind == "item" else f"{kind}(x)"
+    return (
+        f"{call} of a tracer (shape {tracer.shape}, dtype {tracer.dtype}) would lose "
+        "its derivative. Keep it an array and use NumPy functions: np.sin(x) instead "
+        "of math.sin(x). To drop the derivative on purpose: stop_gradient(x)."
+    )
+
+
+def is_tracer(x: Any) -> bool:
+    """Return whether `x` is a tracer of any transformation."""
+    return isinstance(x, Tracer)
+
+
+def concrete(x: Any) -> Any:
+    """Return the array inside a tracer, through all levels."""
+    while isinstance(x, Tracer):
+        x = x.value
+    return x

@@ -1,0 +1,122 @@
+"""Forward mode: tracers that carry a tangent beside their value.
+
+A primitive without a JVP rule gets it from its VJP: the pullback is linear, so
+differentiating `g -> pullback(g)` once more, in reverse, gives the JVP (J. Townsend,
+2017, "A new trick for calculating Jacobian vector products").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .core import Primitive, Trace, Tracer
+from .ops.basic import cast, conform
+from .reverse import Tape, as_array, pullback_of, slot_of
+
+
+class Dual(Tracer):
+    """A value and its tangent."""
+
+    __slots__ = ("tangent",)
+
+    def __init__(self, trace: DualTrace, value: Any, tangent: Any) -> None:
+        self.trace = trace
+        self.value = value
+        self.tangent = tangent
+
+
+class DualTrace(Trace):
+    """Pushes tangents through each primitive as it runs."""
+
+    __slots__ = ()
+
+    def process(
+        self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
+    ) -> Any:
+        """Apply a primitive to the values, and its linearisation to the tangents."""
+        self.check_open(primitive)
+        duals = [(i, a) for i, a in enumerate(args) if self._mine(a)]
+        values = [a.value if self._mine(a) else a for a in args]
+        ans = primitive(*values, **params)
+        if not primitive.differentiable:
+            return ans
+        argnums = [i for i, _ in duals]
+        tangents = [dual.tangent for _, dual in duals]
+        dots = push(primitive, ans, values, params, argnums, tangents)
+        if not primitive.multiple:
+            return Dual(self, as_array(ans), dots)
+        return tuple([Dual(self, as_array(a), d) for a, d in zip(ans, dots)])
+
+    def _mine(self, x: Any) -> bool:
+        return isinstance(x, Dual) and x.trace is self
+
+
+def push(
+    primitive: Primitive,
+    ans: Any,
+    args: Sequence[Any],
+    params: dict[str, Any],
+    argnums: Sequence[int],
+    tangents: Sequence[Any],
+) -> Any:
+    """Return the tangent of `ans`, given those of `args[argnums]`."""
+    rules = primitive.jvps
+    if rules is None or any(i not in rules for i in argnums):
+        return transposed_pullback(primitive, ans, args, params, argnums, tangents)
+    total: Any = None
+    for i, x_dot in zip(argnums, tangents, strict=True):
+        rule = rules[i]
+        if rule is not None:
+            dot = rule(x_dot, ans, *args, **params)
+            total = dot if total is None else total + dot
+    if total is None:
+        return np.zeros(ans.shape, ans.dtype)[()]
+    return conform(total, ans.shape, ans.dtype) if primitive.broadcasts else total
+
+
+def transposed_pullback(
+    primitive: Primitive,
+    ans: Any,
+    args: Sequence[Any],
+    params: dict[str, Any],
+    argnums: Sequence[int],
+    tangents: Sequence[Any],
+) -> Any:
+    """Return the tangent of `ans` by reverse mode through the primitive's pullback."""
+    pull = pullback_of(primitive, ans, args, params, argnums)
+    outs = [as_array(a) for a in (ans if primitive.multiple else (ans,))]
+    tape = Tape()
+    gs = [tape.variable(np.zeros(a.shape, a.dtype)[()]) for a in outs]
+    try:
+        x_bars = pull(tuple(gs) if primitive.multiple else gs[0])
+    finally:
+        tape.open = False
+    seeds = [
+        (slot, cast(x_dot, x_bar.dtype))
+        for x_bar, x_dot in zip(x_bars, tangents, strict=True)
+        if (slot := slot_of(tape, x_bar)) is not None
+    ]
+    dots = tape.backward(seeds, range(len(gs)))
+    return tuple(dots) if primitive.multiple else dots[0]
+
+
+def jvp_flat(
+    fun: Callable[..., Sequence[Any]], values: Sequence[Any], tangents: Sequence[Any]
+) -> tuple[list[Any], list[Any]]:
+    """Return the outputs of `fun` at `values`, and their tangents."""
+    trace = DualTrace()
+    try:
+        duals = [Dual(trace, v, t) for v, t in zip(values, tangents, strict=True)]
+        outs = [as_array(out) for out in fun(*duals)]
+    finally:
+        trace.open = False
+    mine = [isinstance(out, Dual) and out.trace is trace for out in outs]
+    ys = [out.value if m else out for out, m in zip(outs, mine)]
+    y_dots = [
+        out.tangent if m else np.zeros(out.shape, out.dtype)[()]
+        for out, m in zip(outs, mine)
+    ]
+    return ys, y_dots

@@ -1,0 +1,179 @@
+"""The primitives that the interpreters themselves need, and `conform`.
+
+Parameters are in canonical form here: axes are tuples of non-negative ints, shapes are
+tuples. The functions named as in NumPy, in `autograd_lite.numpy`, bring every call form
+to this one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import defjvp, defvjp, elementwise, nondifferentiable, primitive
+
+Axes = tuple[int, ...]
+Shape = tuple[int, ...]
+_add_reduce: Any = np.add.reduce  # a fraction of np.sum's overhead
+
+
+@elementwise
+def add(x: Any, y: Any) -> Any:
+    """Return x + y."""
+    return np.add(x, y)
+
+
+add.impl = np.add
+defvjp(add, lambda ans, x, y: lambda g: g, lambda ans, x, y: lambda g: g)
+
+
+@primitive
+def sum(x: Any, *, axis: Axes, keepdims: bool = False) -> Any:
+    """Return the sum over the axes `axis`."""
+    return _add_reduce(x, axis=axis, keepdims=keepdims)
+
+
+def _sum_vjp(ans: Any, x: Any, *, axis: Axes, keepdims: bool = False) -> Any:
+    shape = x.shape
+    kept = kept_shape(shape, axis)
+    return lambda g: broadcast_to(reshape(g, shape=kept), shape=shape)
+
+
+defvjp(sum, _sum_vjp)
+defjvp(sum, lambda x_dot, ans, x, **params: sum(x_dot, **params))
+
+
+def kept_shape(shape: Shape, axis: Axes) -> Shape:
+    """Return the shape that a reduction over `axis` with keepdims would leave."""
+    return tuple([1 if i in axis else n for i, n in enumerate(shape)])
+
+
+@primitive
+def reshape(x: Any, *, shape: Shape) -> Any:
+    """Return x with another shape of the same size, in C order."""
+    return np.reshape(x, shape)
+
+
+def _reshape_vjp(ans: Any, x: Any, *, shape: Shape) -> Any:
+    x_shape = x.shape
+    return lambda g: reshape(g, shape=x_shape)
+
+
+defvjp(reshape, _reshape_vjp)
+defjvp(reshape, lambda x_dot, ans, x, *, shape: reshape(x_dot, shape=shape))
+
+
+@primitive
+def broadcast_to(x: Any, *, shape: Shape) -> Any:
+    """Return x broadcast to `shape`, without a copy."""
+    return np.broadcast_to(x, shape)
+
+
+def _broadcast_to_vjp(ans: Any, x: Any, *, shape: Shape) -> Any:
+    x_shape = x.shape
+    return lambda g: unbroadcast(g, x_shape)
+
+
+defvjp(broadcast_to, _broadcast_to_vjp)
+defjvp(broadcast_to, lambda x_dot, ans, x, *, shape: broadcast_to(x_dot, shape=shape))
+
+
+@primitive
+def transpose(x: Any, *, axes: Axes) -> Any:
+    """Return x with its axes in the order `axes`."""
+    return np.transpose(x, axes)
+
+
+def _transpose_vjp(ans: Any, x: Any, *, axes: Axes) -> Any:
+    back = tuple(sorted(range(len(axes)), key=axes.__getitem__))
+    return lambda g: transpose(g, axes=back)
+
+
+defvjp(transpose, _transpose_vjp)
+defjvp(transpose, lambda x_dot, ans, x, *, axes: transpose(x_dot, axes=axes))
+
+
+@primitive
+def astype(x: Any, *, dtype: np.dtype[Any]) -> Any:
+    """Return x converted to a floating or complex dtype."""
+    return x.astype(dtype)
+
+
+def _astype_vjp(ans: Any, x: Any, *, dtype: np.dtype[Any]) -> Any:
+    x_dtype = x.dtype
+    return lambda g: cast(g, x_dtype)
+
+
+defvjp(astype, _astype_vjp)
+defjvp(astype, lambda x_dot, ans, x, *, dtype: cast(x_dot, dtype))
+
+
+@elementwise
+def real(x: Any) -> Any:
+    """Return the real part."""
+    return np.real(x)
+
+
+defvjp(real, lambda ans, x: lambda g: g)
+
+
+@nondifferentiable
+def stop_gradient(x: Any) -> Any:
+    """Return x as a constant: no derivative flows through it.
+
+    >>> from autograd_lite import grad, stop_gradient
+    >>> float(grad(lambda x: x * stop_gradient(x))(3.0))
+    3.0
+    """
+    return x
+
+
+@primitive
+def stack(*xs: Any) -> Any:
+    """Return arrays of one shape, joined along a new first axis."""
+    return np.stack(xs)
+
+
+stack.joint_vjp = lambda argnums, ans, args, params: (
+    lambda g: tuple([g[i] for i in argnums])
+)
+
+
+def cast(x: Any, dtype: np.dtype[Any]) -> Any:
+    """Return x in `dtype`, by way of its real part where complex becomes real."""
+    if x.dtype == dtype:
+        return x
+    if x.dtype.kind == "c" and dtype.kind != "c":
+        return cast(real(x), dtype)
+    return astype(x, dtype=dtype)
+
+
+def unbroadcast(x: Any, shape: Shape) -> Any:
+    """Sum x down to `shape`, from which it may have been broadcast."""
+    if x.shape == shape:
+        return x
+    lead = x.ndim - len(shape)
+    axis = tuple([i for i, n in enumerate(x.shape) if i < lead or shape[i - lead] != n])
+    return reshape(sum(x, axis=axis), shape=shape)
+
+
+def conform(x_bar: Any, shape: Shape, dtype: np.dtype[Any]) -> Any:
+    """Bring a cotangent to its argument's shape and dtype.
+
+    This is the transpose of the broadcasting and the promotion that an elementwise
+    operation applies to its arguments. A cotangent smaller than the argument is
+    broadcast: a rule may return a constant.
+    """
+    if x_bar.shape != shape:
+        if x_bar.ndim < len(shape) or x_bar.size < _size(shape):
+            x_bar = broadcast_to(x_bar, shape=np.broadcast_shapes(x_bar.shape, shape))
+        x_bar = unbroadcast(x_bar, shape)
+    return cast(x_bar, dtype)
+
+
+def _size(shape: Shape) -> int:
+    size = 1
+    for n in shape:
+        size *= n
+    return size

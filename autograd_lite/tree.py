@@ -1,0 +1,372 @@
+"""Pytrees: nested containers of arrays, seen as a flat list of leaves.
+
+Containers are `dict`, `OrderedDict`, `list`, `tuple`, named tuples, dataclasses, `None`
+(a container of nothing) and whatever was given to `register`; all else is a leaf. A
+dataclass field made with `field(metadata={"static": True})` is structure and no leaf.
+
+>>> leaves, treedef = flatten({"w": [1.0, 2.0], "b": 3.0})
+>>> leaves
+[3.0, 1.0, 2.0]
+>>> unflatten(treedef, [30.0, 10.0, 20.0])
+{'b': 30.0, 'w': [10.0, 20.0]}
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .errors import TreeError
+
+__all__ = [
+    "TreeDef",
+    "flatten",
+    "get",
+    "leaves",
+    "map",
+    "paths",
+    "ravel",
+    "register",
+    "replace",
+    "structure",
+    "unflatten",
+]
+
+
+class _Container(NamedTuple):
+    """How one container type is taken apart and put together."""
+
+    split: Callable[[Any], tuple[Iterable[Any], Hashable]]  # node -> (children, aux)
+    join: Callable[[Any, Sequence[Any]], Any]  # (aux, children) -> node
+    names: Callable[[Any, int], Sequence[object]]  # (aux, n) -> names of the children
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TreeDef:
+    """The structure of a tree without its leaves; `kind` is None for a leaf."""
+
+    kind: type | None
+    aux: Hashable
+    children: tuple[TreeDef, ...]
+    size: int
+
+    def __repr__(self) -> str:
+        """Show the tree with `*` for each leaf."""
+        return f"TreeDef({unflatten(self, [_STAR] * self.size)!r})"
+
+
+class _Star:
+    def __repr__(self) -> str:
+        return "*"
+
+
+_STAR = _Star()
+_LEAF = TreeDef(None, None, (), 1)
+_REGISTRY: dict[type, _Container] = {}
+
+
+def register(
+    cls: type,
+    flatten_node: Callable[[Any], tuple[Iterable[Any], Hashable]],
+    unflatten_node: Callable[[Any, Sequence[Any]], Any],
+) -> None:
+    """Make `cls` a container.
+
+    `flatten_node(node)` returns its children and hashable metadata,
+    `unflatten_node(metadata, children)` builds a node from them.
+
+    >>> class Pair:
+    ...     def __init__(self, a, b):
+    ...         self.a, self.b = a, b
+    >>> register(Pair, lambda p: ((p.a, p.b), None), lambda aux, ab: Pair(*ab))
+    >>> leaves([Pair(1.0, 2.0), 3.0])
+    [1.0, 2.0, 3.0]
+    """
+    if not isinstance(cls, type):
+        raise TypeError(f"register needs a class, got {cls!r}")
+    if cls in _REGISTRY:
+        raise ValueError(f"{cls.__name__} is registered as a container already")
+    _REGISTRY[cls] = _Container(flatten_node, unflatten_node, _positions)
+
+
+def _positions(aux: Any, n: int) -> Sequence[object]:
+    return range(n)
+
+
+def _keys(aux: Any, n: int) -> Sequence[object]:
+    return aux
+
+
+def _split_dict(node: dict[Any, Any]) -> tuple[Iterable[Any], Hashable]:
+    try:
+        keys = tuple(sorted(node))
+    except TypeError:  # keys of several types have no order of their own
+        keys = tuple(sorted(node, key=lambda k: (type(k).__name__, str(k))))
+    return [node[k] for k in keys], keys
+
+
+_REGISTRY[dict] = _Container(
+    _split_dict, lambda keys, children: dict(zip(keys, children, strict=True)), _keys
+)
+_REGISTRY[OrderedDict] = _Container(
+    lambda node: (node.values(), tuple(node)),
+    lambda keys, children: OrderedDict(zip(keys, children, strict=True)),
+    _keys,
+)
+_REGISTRY[list] = _Container(
+    lambda node: (node, None), lambda _, children: list(children), _positions
+)
+_REGISTRY[tuple] = _Container(
+    lambda node: (node, None), lambda _, children: tuple(children), _positions
+)
+_REGISTRY[type(None)] = _Container(
+    lambda node: ((), None), lambda aux, children: None, _positions
+)
+
+
+def _container(cls: type) -> _Container | None:
+    """Return how `cls` is taken apart, registering named tuples and dataclasses."""
+    container = _REGISTRY.get(cls)
+    if container is None:
+        if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+            container = _named_tuple(cls)
+        elif dataclasses.is_dataclass(cls):
+            container = _dataclass(cls)
+        else:
+            return None
+        _REGISTRY[cls] = container
+    return container
+
+
+def _named_tuple(cls: Any) -> _Container:
+    return _Container(
+        lambda node: (node, None),
+        lambda _, children: cls(*children),
+        lambda _, n: cls._fields,
+    )
+
+
+def _dataclass(cls: Any) -> _Container:
+    fields = dataclasses.fields(cls)
+    dynamic = [f.name for f in fields if not f.metadata.get("static")]
+    static = [f.name for f in fields if f.metadata.get("static")]
+
+    def split(node: Any) -> tuple[Iterable[Any], Hashable]:
+        aux = tuple(getattr(node, name) for name in static)
+        return [getattr(node, name) for name in dynamic], aux
+
+    def join(aux: tuple[Any, ...], children: Sequence[Any]) -> Any:
+        # Not cls(...): __post_init__ may validate, and the children may be tracers.
+        node = object.__new__(cls)
+        for name, child in zip(dynamic + static, (*children, *aux), strict=True):
+            object.__setattr__(node, name, child)
+        return node
+
+    return _Container(split, join, lambda _, n: dynamic)
+
+
+def flatten(tree: Any) -> tuple[list[Any], TreeDef]:
+    """Return the leaves of a tree, in order, and its structure.
+
+    Dictionaries are read in the order of their sorted keys.
+
+    >>> flatten([1.0, (2.0, None)])
+    ([1.0, 2.0], TreeDef([*, (*, None)]))
+    """
+    found: list[Any] = []
+    return found, _flatten_into(tree, found)
+
+
+def _flatten_into(tree: Any, found: list[Any]) -> TreeDef:
+    cls = type(tree)
+    container = _REGISTRY.get(cls) or _container(cls)
+    if container is None:
+        found.append(tree)
+        return _LEAF
+    before = len(found)
+    children, aux = container.split(tree)
+    parts = tuple([_flatten_into(child, found) for child in children])
+    return TreeDef(cls, aux, parts, len(found) - before)
+
+
+def unflatten(treedef: TreeDef, leaves: Iterable[Any]) -> Any:
+    """Build the tree of this structure from its leaves.
+
+    Raises `TreeError` when their number differs.
+    """
+    leaves = list(leaves)
+    if len(leaves) != treedef.size:
+        raise TreeError(f"a tree of {treedef.size} leaves was given {len(leaves)}")
+    return _build(treedef, iter(leaves))
+
+
+def _build(treedef: TreeDef, leaves: Iterator[Any]) -> Any:
+    if treedef.kind is None:
+        return next(leaves)
+    children = [_build(child, leaves) for child in treedef.children]
+    return _REGISTRY[treedef.kind].join(treedef.aux, children)
+
+
+def leaves(tree: Any) -> list[Any]:
+    """Return the leaves of a tree, in order.
+
+    >>> leaves({"b": 1.0, "a": [2.0]})
+    [2.0, 1.0]
+    """
+    return flatten(tree)[0]
+
+
+def structure(tree: Any) -> TreeDef:
+    """Return the structure of a tree; equal for trees that differ only in leaves."""
+    return flatten(tree)[1]
+
+
+def map(fun: Callable[..., Any], tree: Any, *rest: Any) -> Any:
+    """Apply `fun` to corresponding leaves of trees of one structure.
+
+    Raises `TreeError` with the path of the first difference when structures differ.
+
+    >>> map(lambda p, g: p - 0.5 * g, {"w": 1.0}, {"w": 4.0})
+    {'w': -1.0}
+    """
+    first, treedef = flatten(tree)
+    columns = [first]
+    for other in rest:
+        values, otherdef = flatten(other)
+        if otherdef != treedef:
+            raise TreeError(_difference(treedef, otherdef, ()))
+        columns.append(values)
+    return unflatten(treedef, [fun(*row) for row in zip(*columns, strict=True)])
+
+
+def _difference(a: TreeDef, b: TreeDef, path: tuple[str, ...]) -> str:
+    """Describe the first place in which two structures differ."""
+    if a.kind is b.kind and a.aux == b.aux and len(a.children) == len(b.children):
+        for name, x, y in zip(_names(a), a.children, b.children, strict=True):
+            if x != y:
+                return _difference(x, y, (*path, name))
+    place = ".".join(path) or "the root"
+    return f"trees differ at {place}: expected {_summary(a)}, got {_summary(b)}"
+
+
+def _summary(treedef: TreeDef) -> str:
+    if treedef.kind is None:
+        return "a leaf"
+    if treedef.kind in (dict, OrderedDict):
+        return f"{treedef.kind.__name__} with keys {list(_names(treedef))}"
+    return f"{treedef.kind.__name__} of {len(treedef.children)} children"
+
+
+def _names(treedef: TreeDef) -> list[str]:
+    assert treedef.kind is not None
+    names = _REGISTRY[treedef.kind].names(treedef.aux, len(treedef.children))
+    return [str(name) for name in names]
+
+
+def paths(tree: Any) -> list[str]:
+    """Return the dotted name of each leaf, in the order of `leaves`.
+
+    >>> paths({"conv": {"w": 1.0, "b": 2.0}, "dense": [3.0]})
+    ['conv.b', 'conv.w', 'dense.0']
+    """
+    return [".".join(path) for path in _walk_paths(structure(tree), ())]
+
+
+def _walk_paths(treedef: TreeDef, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    if treedef.kind is None:
+        yield path
+        return
+    for name, child in zip(_names(treedef), treedef.children, strict=True):
+        yield from _walk_paths(child, (*path, name))
+
+
+def get(tree: Any, path: str) -> Any:
+    """Return the subtree at a dotted path; the empty path is the whole tree.
+
+    >>> get({"layers": [{"w": 1.0}, {"w": 2.0}]}, "layers.1.w")
+    2.0
+    """
+    for depth, name in enumerate(_parts(path)):
+        names, children = _children(tree, name, path, depth)
+        tree = children[names.index(name)]
+    return tree
+
+
+def replace(tree: Any, path: str, value: Any) -> Any:
+    """Return the tree with the subtree at a dotted path exchanged for `value`.
+
+    >>> replace({"a": 1.0, "b": {"c": 2.0}}, "b.c", 5.0)
+    {'a': 1.0, 'b': {'c': 5.0}}
+    """
+    return _replace(tree, _parts(path), value, path, 0)
+
+
+def _replace(tree: Any, parts: list[str], value: Any, path: str, depth: int) -> Any:
+    if not parts:
+        return value
+    names, children = _children(tree, parts[0], path, depth)
+    at = names.index(parts[0])
+    children[at] = _replace(children[at], parts[1:], value, path, depth + 1)
+    container = _REGISTRY[type(tree)]
+    return container.join(container.split(tree)[1], children)
+
+
+def _parts(path: str) -> list[str]:
+    return path.split(".") if path else []
+
+
+def _children(
+    tree: Any, name: str, path: str, depth: int
+) -> tuple[list[str], list[Any]]:
+    """Return names and children of a container that must have a child `name`."""
+    place = ".".join(_parts(path)[:depth]) or "the root"
+    container = _container(type(tree))
+    if container is None:
+        kind = type(tree).__name__
+        raise TreeError(f"no {name!r} at {place} of path {path!r}: it is a {kind}")
+    split, aux = container.split(tree)
+    children = list(split)
+    names = [str(n) for n in container.names(aux, len(children))]
+    if name not in names:
+        raise TreeError(f"no {name!r} at {place} of path {path!r}: it has {names}")
+    return names, children
+
+
+def ravel(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """Return all leaves as one vector, and the function that undoes it.
+
+    The vector's dtype is the leaves' common dtype; undoing restores each leaf's shape
+    and dtype. Both are differentiable.
+
+    >>> flat, unravel = ravel({"w": np.ones((2, 2)), "b": np.zeros(1)})
+    >>> flat
+    array([0., 1., 1., 1., 1.])
+    >>> unravel(2 * flat)["w"]
+    array([[2., 2.],
+           [2., 2.]])
+    """
+    found, treedef = flatten(tree)
+    arrays = [x if hasattr(x, "dtype") else np.asarray(x) for x in found]
+    specs = [(x.shape, x.dtype, x.size) for x in arrays]
+    total = sum(size for _, _, size in specs)
+
+    def unravel(flat: Any) -> Any:
+        if flat.shape != (total,):
+            raise TreeError(f"expected a vector of {total}, got shape {flat.shape}")
+        pieces, at = [], 0
+        for shape, dtype, size in specs:
+            piece = flat[at : at + size].reshape(shape)
+            pieces.append(piece if piece.dtype == dtype else piece.astype(dtype))
+            at += size
+        return unflatten(treedef, pieces)
+
+    if not arrays:
+        return np.zeros(0), unravel
+    dtype = np.result_type(*[spec[1] for spec in specs])
+    vectors = [x.reshape(-1) for x in arrays]
+    vectors = [v if v.dtype == dtype else v.astype(dtype) for v in vectors]
+    return np.concatenate(vectors), unravel

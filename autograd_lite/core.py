@@ -287,8 +287,8 @@ class Tracer:
         raise TracerConversionError(
             "a tracer was about to be turned into a plain array, which would lose its "
             "derivative. Instead of np.asarray(x), np.array([x, y]) or out[i] = x, "
-            "write x itself, np.stack([x, y]) or np.where; to drop the derivative on purpose "
-            "use stop_gradient(x) outside of NumPy calls."
+            "write x itself, np.stack([x, y]) or np.where; to drop the derivative on "
+            "purpose, use stop_gradient(x)."
         )
 
     def __float__(self) -> float:

@@ -238,8 +238,8 @@ def _wrong_cotangent(
 ) -> str:
     return (
         f"{_rule_name(primitive, pull)} returned a cotangent of shape {x_bar.shape} "
-        f"and dtype {x_bar.dtype} for an argument of shape {shape} and dtype {dtype}; they "
-        "must be equal. If the primitive broadcasts or promotes, declare it with "
+        f"and dtype {x_bar.dtype} for an argument of shape {shape} and dtype {dtype}; "
+        "they must be equal. If the primitive broadcasts or promotes, declare it with "
         "@elementwise, or sum and cast in the rule."
     )
 

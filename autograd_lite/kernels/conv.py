@@ -1,9 +1,21 @@
-"""Convolution of NHWC images, its two gradients, im2col and col2im."""
+"""Convolution of NHWC images, its two gradients, im2col and col2im.
+
+Which kernel runs is decided by the tables below: the first row whose condition holds
+for the geometry. The last row takes everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from . import plain
-from .geometry import Padding, Pair, geometry
+from . import conv_fast, plain, pointwise
+from .conv_fast import can_turn, tiles_fit
+from .geometry import Geometry, Padding, Pair, geometry
+from .launch import Array
 from .plain import channel_sum
 
 __all__ = [
@@ -15,63 +27,116 @@ __all__ = [
     "im2col",
 ]
 
+Table: TypeAlias = tuple[tuple[Callable[[Geometry], bool], Callable[..., Array]], ...]
+
+
+def _always(size: Geometry) -> bool:
+    return True
+
+
+FORWARD: Final[Table] = (
+    (pointwise.fits, pointwise.forward),
+    (tiles_fit, conv_fast.forward),
+    (_always, plain.conv_forward),
+)
+
+INPUT_GRAD: Final[Table] = (
+    (pointwise.fits, pointwise.input_grad),
+    (can_turn, conv_fast.input_grad),
+    (_always, plain.conv_input_grad),
+)
+
+WEIGHT_GRAD: Final[Table] = (
+    (pointwise.fits, pointwise.weight_grad),
+    (tiles_fit, conv_fast.weight_grad),
+    (_always, plain.conv_weight_grad),
+)
+
+
+@lru_cache(maxsize=1024)
+def _choose(table: Table, *sizes: Any) -> tuple[Callable[..., Array], Geometry]:
+    """Return the kernel for a geometry, and the geometry."""
+    size = geometry(*sizes)
+    return next(kernel for fits, kernel in table if fits(size)), size
+
 
 def conv_forward(
-    x: np.ndarray,
-    w: np.ndarray,
-    b: np.ndarray | None,
+    x: Array,
+    w: Array,
+    b: Array | None,
     stride: Pair,
     padding: Padding,
     dilation: Pair = (1, 1),
     groups: int = 1,
-) -> np.ndarray:
+) -> Array:
     """Return the cross-correlation `y: (n, ho, wo, k)` of x with w, plus the bias.
 
-    Shapes: `x: (n, h, w, c)`, `w: (r, s, c/groups, k)`, `b: (k)` or None.
+    Shapes: `x: (n, h, w, c)`, `w: (r, s, c/groups, k)`, `b: (k)` or None; strides and
+    dilation `(vertical, horizontal)`, padding `((top, bottom), (left, right))`. The
+    caller has checked that the sizes fit and the dtypes agree.
+
+    Example:
+        >>> x, w = np.ones((1, 4, 4, 1)), np.ones((3, 3, 1, 2))
+        >>> conv_forward(x, w, None, (1, 1), ((0, 0), (0, 0)))[0, 0]
+        array([[9., 9.],
+               [9., 9.]])
     """
-    size = geometry(x.shape, w.shape, stride, padding, dilation, groups)
-    y = np.zeros(size.output_shape, x.dtype)
-    if b is not None:
-        y[...] = b
-    plain.forward(np.ascontiguousarray(x), np.ascontiguousarray(w), y, size.window)
-    return y
+    sizes = (x.shape, w.shape, stride, padding, dilation, groups)
+    kernel, size = _choose(FORWARD, *sizes)
+    bias = None if b is None else np.ascontiguousarray(b)
+    return kernel(np.ascontiguousarray(x), np.ascontiguousarray(w), bias, size)
 
 
 def conv_input_grad(
-    g: np.ndarray,
-    w: np.ndarray,
+    g: Array,
+    w: Array,
     input_shape: tuple[int, ...],
     stride: Pair,
     padding: Padding,
     dilation: Pair = (1, 1),
     groups: int = 1,
-) -> np.ndarray:
-    """Return the cotangent `gx: (n, h, w, c)` of the input of `conv_forward`."""
-    size = geometry(tuple(input_shape), w.shape, stride, padding, dilation, groups)
-    gx = np.zeros(size.input_shape, g.dtype)
-    plain.input_grad(np.ascontiguousarray(g), np.ascontiguousarray(w), gx, size.window)
-    return gx
+) -> Array:
+    """Return the cotangent `gx: (n, h, w, c)` of the input of `conv_forward`.
+
+    Example:
+        >>> g, w = np.ones((1, 2, 2, 2)), np.ones((3, 3, 1, 2))
+        >>> gx = conv_input_grad(g, w, (1, 4, 4, 1), (1, 1), ((0, 0), (0, 0)))
+        >>> gx[0, :, :, 0].astype(int)
+        array([[2, 4, 4, 2],
+               [4, 8, 8, 4],
+               [4, 8, 8, 4],
+               [2, 4, 4, 2]])
+    """
+    sizes = (tuple(input_shape), w.shape, stride, padding, dilation, groups)
+    kernel, size = _choose(INPUT_GRAD, *sizes)
+    return kernel(np.ascontiguousarray(g), np.ascontiguousarray(w), size)
 
 
 def conv_weight_grad(
-    x: np.ndarray,
-    g: np.ndarray,
+    x: Array,
+    g: Array,
     kernel_shape: tuple[int, ...],
     stride: Pair,
     padding: Padding,
     dilation: Pair = (1, 1),
     groups: int = 1,
-) -> np.ndarray:
-    """Return the cotangent `gw: (r, s, c/groups, k)` of the weights."""
-    size = geometry(x.shape, tuple(kernel_shape), stride, padding, dilation, groups)
-    gw = np.zeros(size.kernel_shape, g.dtype)
-    plain.weight_grad(np.ascontiguousarray(x), np.ascontiguousarray(g), gw, size.window)
-    return gw
+) -> Array:
+    """Return the cotangent `gw: (r, s, c/groups, k)` of the weights.
+
+    Example:
+        >>> x, g = np.ones((1, 4, 4, 1)), np.ones((1, 2, 2, 5))
+        >>> gw = conv_weight_grad(x, g, (3, 3, 1, 5), (1, 1), ((0, 0), (0, 0)))
+        >>> gw[2, 2]
+        array([[4., 4., 4., 4., 4.]])
+    """
+    sizes = (x.shape, tuple(kernel_shape), stride, padding, dilation, groups)
+    kernel, size = _choose(WEIGHT_GRAD, *sizes)
+    return kernel(np.ascontiguousarray(x), np.ascontiguousarray(g), size)
 
 
 def im2col(
-    x: np.ndarray, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair = (1, 1)
-) -> np.ndarray:
+    x: Array, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair = (1, 1)
+) -> Array:
     """Return the windows of `x: (n, h, w, c)` as rows, `(n, ho, wo, r*s*c)`.
 
     Example:
@@ -85,13 +150,13 @@ def im2col(
 
 
 def col2im(
-    cols: np.ndarray,
+    cols: Array,
     input_shape: tuple[int, ...],
     kernel: Pair,
     stride: Pair,
     padding: Padding,
     dilation: Pair = (1, 1),
-) -> np.ndarray:
+) -> Array:
     """Add windows `(n, ho, wo, r*s*c)` back into an image: the adjoint of im2col."""
     shape = tuple(input_shape)
     size = geometry(shape, (*kernel, shape[3], 1), stride, padding, dilation)

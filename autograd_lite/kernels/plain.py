@@ -7,7 +7,9 @@ The dispatcher's last resort, and the yardstick for the fast kernels. `window` i
 import numpy as np
 from numba import prange
 
+from .geometry import Geometry
 from .jit import parallel, serial
+from .launch import Array
 
 
 @serial
@@ -149,6 +151,29 @@ def col2im(cols, x, window):
                             target[j * sw + s * dw - left] += cols[image, i, j, r, s]
 
 
+def conv_forward(x: Array, w: Array, b: Array | None, size: Geometry) -> Array:
+    """Return the convolution of contiguous x with w, plus the bias."""
+    y = np.zeros(size.output_shape, x.dtype)
+    if b is not None:
+        y[...] = b
+    forward(x, w, y, size.window)
+    return y
+
+
+def conv_input_grad(g: Array, w: Array, size: Geometry) -> Array:
+    """Return the cotangent of the input; g and w are contiguous."""
+    gx = np.zeros(size.input_shape, g.dtype)
+    input_grad(g, w, gx, size.window)
+    return gx
+
+
+def conv_weight_grad(x: Array, g: Array, size: Geometry) -> Array:
+    """Return the cotangent of the weights; x and g are contiguous."""
+    gw = np.zeros(size.kernel_shape, g.dtype)
+    weight_grad(x, g, gw, size.window)
+    return gw
+
+
 CHUNK = 1024  # pixels per partial sum: fixed, so that threads don't change the bits
 
 
@@ -164,7 +189,7 @@ def chunk_sums(g, partial):
                 total[k] += g[pixel, k]
 
 
-def channel_sum(g: np.ndarray) -> np.ndarray:
+def channel_sum(g: Array) -> Array:
     """Sum `g: (..., k)` over all axes but the last: the gradient of a bias.
 
     Example:

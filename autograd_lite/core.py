@@ -82,7 +82,7 @@ class Primitive:
         self.broadcasts = broadcasts
         self.differentiable = differentiable
         self.multiple = multiple
-        self.vjps: dict[int, Callable[..., Any] | None] | None = None
+        self.vjps = Rules(self.name)
         self.joint_vjp: Callable[..., Any] | None = None
         self.jvps: dict[int, Callable[..., Any] | None] | None = None
         self.batch: Callable[..., Any] | None = None
@@ -102,16 +102,26 @@ class Primitive:
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
 
-    def vjp_maker(self, argnum: int) -> Callable[..., Any] | None:
-        """Return the rule for one argument; None means that its gradient is zero."""
-        if self.vjps is not None and argnum in self.vjps:
-            return self.vjps[argnum]
+
+class Rules(dict[int, Callable[..., Any]]):
+    """The gradient rules of a primitive, by argument number; says what is missing."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def __missing__(self, argnum: int) -> Callable[..., Any]:
         raise MissingRuleError(
             f"{self.name} has no gradient rule for argument {argnum}. Define it:\n"
             f"    defvjp({self.name}, lambda ans, *args: lambda g: ..., "
             f"argnums=({argnum},))\n"
             "or wrap the argument in stop_gradient to treat it as a constant."
         )
+
+
+def _zero(*args: Any, **params: Any) -> Callable[[Any], None]:
+    """The rule of an argument that the result does not depend on smoothly."""
+    return lambda g: None
 
 
 @overload
@@ -170,11 +180,12 @@ def defvjp(
     """Define the reverse-mode rules of a primitive, one per positional argument.
 
     A rule `maker(ans, *args, **params)` returns the pullback `g -> cotangent`, written
-    in operations that can themselves be differentiated; None stands for zero. `argnums`
-    says which arguments the rules are for (default: the first ones, in order). Rules
-    for further arguments may be added by further calls.
+    in operations that can themselves be differentiated. None stands for zero, as a rule
+    and as a cotangent. `argnums` says which arguments the rules are for (default: the
+    first ones, in order). Rules for further arguments may be added by further calls.
     """
-    fun.vjps = {**(fun.vjps or {}), **_by_argnum(makers, argnums)}
+    for argnum, maker in _by_argnum(makers, argnums).items():
+        fun.vjps[argnum] = maker or _zero
 
 
 def defvjp_argnums(fun: Primitive, maker: Callable[..., Any]) -> None:

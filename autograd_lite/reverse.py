@@ -14,13 +14,16 @@ import numpy as np
 
 from .core import Primitive, Trace, Tracer, is_tracer
 from .errors import RuleError
-from .ops.basic import conform
+from .ops.basic import add, conform
 from .ops.index import ScatterSum
 
 Pullback = Callable[[Any], Any]
 # (slot or slots of the output, primitive, slots of the inputs, pullbacks): one pullback
 # per input, or a single function that returns all cotangents where the rule is joint.
 Entry = tuple[Any, Primitive, list[int], Any]
+
+
+_new = object.__new__
 
 
 class Variable(Tracer):
@@ -47,8 +50,12 @@ class Tape(Trace):
     def variable(self, value: Any) -> Variable:
         """Return a new variable that holds `value`."""
         avals = self.avals
+        new = _new(Variable)
+        new.trace = self
+        new.value = value
+        new.slot = len(avals)
         avals.append((value.shape, value.dtype))
-        return Variable(self, value, len(avals) - 1)
+        return new
 
     def process(
         self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
@@ -57,53 +64,27 @@ class Tape(Trace):
         if not self.open:
             self.check_open(primitive)
         values: list[Any] = []
-        traced: list[tuple[int, int]] = []  # (argument number, slot)
+        argnums: list[int] = []
+        slots: list[int] = []
+        apply: Callable[..., Any] = primitive.impl
         for i, arg in enumerate(args):
             if isinstance(arg, Variable) and arg.trace is self:
-                values.append(arg.value)
-                traced.append((i, arg.slot))
-            else:
-                values.append(arg)
-        ans = primitive(*values, **params)
+                argnums.append(i)
+                slots.append(arg.slot)
+                arg = arg.value
+            if isinstance(arg, Tracer):  # of an enclosing transformation
+                apply = primitive
+            values.append(arg)
+        ans = apply(*values, **params) if params else apply(*values)
         if not primitive.differentiable:
             return ans
-        return self.record(primitive, ans, values, traced, params)
-
-    def record(
-        self,
-        primitive: Primitive,
-        ans: Any,
-        values: list[Any],
-        traced: list[tuple[int, int]],
-        params: dict[str, Any],
-    ) -> Any:
-        """Enter an operation whose result is `ans`; return it as new variables.
-
-        `traced` are the pairs (argument number, slot) of the arguments on this tape.
-        """
-        pulls: Any
-        if primitive.joint_vjp is not None:
-            argnums = tuple([i for i, _ in traced])
-            slots = [slot for _, slot in traced]
-            pulls = primitive.joint_vjp(argnums, ans, tuple(values), params)
-        else:
-            slots, pulls = [], []
-            for i, slot in traced:
-                maker = primitive.vjp_maker(i)
-                if maker is not None:
-                    slots.append(slot)
-                    pulls.append(maker(ans, *values, **params))
-            if not pulls:
-                return ans
+        pulls = pullbacks(primitive, argnums, ans, values, params)
         if primitive.multiple:
             outs = tuple([self.variable(as_array(a)) for a in ans])
             filled = tuple([out.slot for out in outs])
             self.entries.append((filled, primitive, slots, pulls))
             return outs
-        try:
-            out = self.variable(ans)
-        except AttributeError:  # a user's primitive may return a Python number
-            out = self.variable(as_array(ans))
+        out = self.variable(ans)
         self.entries.append((out.slot, primitive, slots, pulls))
         return out
 
@@ -119,24 +100,23 @@ class Tape(Trace):
         arrays that their pullbacks hold. Cotangents are dropped in any case.
         """
         cotangents = Cotangents(self.avals)
+        take, receive = cotangents.take, cotangents.receive
         for slot, seed in seeds:
             cotangents.add(slot, seed)
         entries = self.entries
         for out, primitive, slots, pulls in (
             reversed(entries) if keep else _consumed(entries)
         ):
-            g = cotangents.pop(out)
+            g = take(out)
             if g is None:
                 continue
             if type(pulls) is list:
                 for slot, pull in zip(slots, pulls):
-                    cotangents.receive(slot, pull(g), primitive, pull)
+                    receive(slot, pull(g), primitive, pull)
             else:
-                x_bars = pulls(g)
-                if len(x_bars) != len(slots):
-                    raise RuleError(_wrong_number(primitive, pulls, x_bars, slots))
+                x_bars = checked_number(pulls(g), primitive, pulls, slots)
                 for slot, x_bar in zip(slots, x_bars):
-                    cotangents.receive(slot, x_bar, primitive, pulls)
+                    receive(slot, x_bar, primitive, pulls)
         return [cotangents.final(slot) for slot in wanted]
 
 
@@ -157,16 +137,15 @@ class Cotangents:
 
     def receive(self, slot: int, x_bar: Any, primitive: Primitive, pull: Any) -> None:
         """Add what a rule returned, after a check of its shape and dtype."""
+        if x_bar is None:
+            return
         shape, dtype = self.avals[slot]
         try:
-            fits = x_bar.shape == shape and x_bar.dtype == dtype
-        except AttributeError:
-            x_bar = as_cotangent(x_bar, primitive, pull)
-            fits = x_bar.shape == shape and x_bar.dtype == dtype
+            fits = x_bar.dtype is dtype and x_bar.shape == shape
+        except AttributeError:  # a Python number
+            fits = False
         if not fits:
-            if not primitive.broadcasts:
-                raise RuleError(_wrong_cotangent(primitive, pull, x_bar, shape, dtype))
-            x_bar = conform(x_bar, shape, dtype)
+            x_bar = checked(x_bar, shape, dtype, primitive, pull)
         if self.values[slot] is None:
             self.values[slot] = x_bar
         else:
@@ -177,30 +156,32 @@ class Cotangents:
         current = self.values[slot]
         if current is None:
             self.values[slot] = x_bar
-        elif isinstance(current, ScatterSum):
+        elif type(current) is ScatterSum:
             self.values[slot] = current.add(x_bar)
-        elif isinstance(x_bar, ScatterSum):
+        elif type(x_bar) is ScatterSum:
             self.values[slot] = x_bar.add(current)
         elif slot in self.owned and not is_tracer(x_bar):
             np.add(current, x_bar, out=current)
         else:
-            total = current + x_bar
+            total = add(current, x_bar)
             self.values[slot] = total
             if type(total) is np.ndarray:
                 self.owned.add(slot)
 
-    def pop(self, out: int | tuple[int, ...]) -> Any:
-        """Take the cotangent of an operation's output; None when there is none."""
-        if isinstance(out, int):
-            g = self.values[out]
-            self.values[out] = None
-            return g.materialize() if isinstance(g, ScatterSum) else g
-        if all(self.values[slot] is None for slot in out):
+    def take(self, out: int | tuple[int, ...]) -> Any:
+        """Remove and return the cotangent of an operation's output, if any arrived."""
+        values = self.values
+        if type(out) is int:
+            g = values[out]
+            values[out] = None
+            return g.materialize() if type(g) is ScatterSum else g
+        outs: Any = out
+        if all(values[slot] is None for slot in outs):
             return None
-        gs = [self.final(slot) for slot in out]
-        for slot in out:
-            self.values[slot] = None
-        return tuple(gs)
+        gs = tuple([self.final(slot) for slot in outs])
+        for slot in outs:
+            values[slot] = None
+        return gs
 
     def final(self, slot: int) -> Any:
         """Return the cotangent of a slot, zeros when nothing arrived."""
@@ -216,15 +197,37 @@ def as_array(value: Any) -> Any:
     return value if hasattr(value, "dtype") else np.asarray(value)[()]
 
 
-def as_cotangent(x_bar: Any, primitive: Primitive, pull: Any) -> Any:
-    """Return a rule's result as an array; raise `RuleError` when it is none."""
-    array = None if x_bar is None else np.asarray(x_bar)
-    if array is None or array.dtype.kind not in "fciub":
+def checked(
+    x_bar: Any, shape: tuple[int, ...], dtype: Any, primitive: Primitive, pull: Any
+) -> Any:
+    """Return a rule's cotangent in the argument's shape and dtype.
+
+    Only an elementwise primitive may leave that to us; for others a wrong shape or
+    dtype raises `RuleError`.
+    """
+    if not hasattr(x_bar, "dtype"):
+        x_bar = np.asarray(x_bar)[()]
+        if x_bar.dtype.kind not in "fciub":
+            raise RuleError(
+                f"{_rule_name(primitive, pull)} returned {x_bar!r}, not an array. A "
+                "rule returns a function from g to the cotangent of its argument."
+            )
+        x_bar = x_bar.astype(dtype)
+    if x_bar.dtype == dtype and x_bar.shape == shape:
+        return x_bar
+    if primitive.broadcasts:
+        return conform(x_bar, shape, dtype)
+    raise RuleError(_wrong_cotangent(primitive, pull, x_bar, shape, dtype))
+
+
+def checked_number(x_bars: Any, primitive: Primitive, pull: Any, slots: Any) -> Any:
+    """Return a joint rule's cotangents; raise unless there is one per argument."""
+    if len(x_bars) != len(slots):
         raise RuleError(
-            f"{_rule_name(primitive, pull)} returned {x_bar!r}, not an array. A rule "
-            "returns a function from g to the cotangent of its argument."
+            f"{_rule_name(primitive, pull)} returned {len(x_bars)} cotangents for "
+            f"{len(slots)} arguments that need one."
         )
-    return array[()]
+    return x_bars
 
 
 def _rule_name(primitive: Primitive, pull: Any) -> str:
@@ -244,11 +247,20 @@ def _wrong_cotangent(
     )
 
 
-def _wrong_number(primitive: Primitive, pull: Any, x_bars: Any, slots: Any) -> str:
-    return (
-        f"{_rule_name(primitive, pull)} returned {len(x_bars)} cotangents for "
-        f"{len(slots)} arguments that need one."
-    )
+def pullbacks(
+    primitive: Primitive,
+    argnums: list[int],
+    ans: Any,
+    values: list[Any],
+    params: dict[str, Any],
+) -> Any:
+    """Return the pullbacks to the arguments: a list, or one joint function."""
+    if primitive.joint_vjp is not None:
+        return primitive.joint_vjp(tuple(argnums), ans, tuple(values), params)
+    makers = primitive.vjps
+    if params:
+        return [makers[i](ans, *values, **params) for i in argnums]
+    return [makers[i](ans, *values) for i in argnums]
 
 
 def pullback_of(
@@ -260,38 +272,27 @@ def pullback_of(
 ) -> Callable[[Any], list[Any]]:
     """Return the function from the cotangent of `ans` to those of `args[argnums]`.
 
-    This is a tape of one entry, with the same checks.
+    This is one entry of a tape, with the same checks.
     """
-    tape = Tape()
-    traced = [(i, tape.variable(as_array(args[i])).slot) for i in argnums]
-    out = tape.record(primitive, ans, list(args), traced, params)
-    outs = out if primitive.multiple else (out,)
-    tape.open = False
+    arrays = [as_array(args[i]) for i in argnums]
+    pulls = pullbacks(primitive, list(argnums), ans, list(args), params)
 
     def pull(g: Any) -> list[Any]:
-        gs = g if primitive.multiple else (g,)
-        seeds = [(o.slot, x) for o, x in zip(outs, gs) if isinstance(o, Variable)]
-        return tape.backward(seeds, [slot for _, slot in traced], keep=True)
+        tape = Tape()
+        slots = [tape.variable(x).slot for x in arrays]
+        outs = as_tuple(ans, primitive)
+        filled = tuple([tape.variable(as_array(a)).slot for a in outs])
+        out = filled if primitive.multiple else filled[0]
+        tape.entries.append((out, primitive, slots, pulls))
+        seeds = zip(filled, as_tuple(g, primitive), strict=True)
+        return tape.backward(seeds, slots)
 
     return pull
 
 
-def vjp_flat(
-    fun: Callable[..., Sequence[Any]], values: Sequence[Any]
-) -> tuple[list[Any], Tape, list[Any]]:
-    """Run `fun` on variables that hold `values`.
-
-    Returns its outputs without their tracers, the closed tape, and for each output its
-    slot or None where it does not depend on the values. The variables' slots are
-    0, 1, 2, ... in order.
-    """
-    tape = Tape()
-    try:
-        outs = fun(*[tape.variable(value) for value in values])
-        slots = [slot_of(tape, out) for out in outs]
-        return [strip(tape, out) for out in outs], tape, slots
-    finally:
-        tape.open = False
+def as_tuple(ans: Any, primitive: Primitive) -> tuple[Any, ...]:
+    """Return the outputs of a primitive, or their cotangents, as a tuple."""
+    return tuple(ans) if primitive.multiple else (ans,)
 
 
 def slot_of(tape: Tape, x: Any) -> int | None:

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from .columns import columns, even
 from .conv_tiles import forward_task, weight_grad_task
 from .geometry import Geometry
 from .launch import Array, Launch, params
@@ -21,55 +22,6 @@ _UNROLL: Final = 32
 # The batch is cut in this many pieces, each with its own sum of weight gradients.
 # Fixed: were it the number of threads, the bits would depend on it.
 _CHUNKS: Final = 8
-
-
-class Columns(NamedTuple):
-    """Output channels `first` to `last`, and the tile that computes them."""
-
-    vectors: int
-    lanes: int
-    first: int
-    last: int
-
-    @property
-    def last_lanes(self) -> int:
-        """The number of lanes in use in a tile's last vector."""
-        width = self.vectors * self.lanes
-        return self.lanes - (-(self.last - self.first)) % width
-
-    @property
-    def masked(self) -> bool:
-        """Whether some lanes of the last vector don't exist."""
-        return self.last_lanes < self.lanes
-
-
-def columns(k: int, lanes: int) -> list[Columns]:
-    """Cut k columns to pairs of vectors and a rest.
-
-    Example:
-        >>> columns(47, 16)
-        [Columns(vectors=2, lanes=16, first=0, last=32), \\
-Columns(vectors=1, lanes=16, first=32, last=47)]
-    """
-    main = k - k % (2 * lanes)
-    parts = [Columns(2, lanes, 0, main)] if main else []
-    rest = k - main
-    if rest > lanes:
-        parts.append(Columns(2, lanes, main, k))
-    elif rest:
-        fitting = 1 << (rest - 1).bit_length()
-        parts.append(Columns(1, fitting, main, k))
-    return parts
-
-
-def even(total: int, most: int) -> int:
-    """Return the piece, at most `most`, that cuts total with the least overhang.
-
-    Example:
-        >>> even(26, 14), even(28, 14), even(5, 14)
-        (13, 14, 5)
-    """
-    return -(-total // -(-total // most))
 
 
 def tiles_fit(size: Geometry) -> bool:

@@ -1,13 +1,157 @@
-"""Matrix products that run on Numba's threads instead of the BLAS's."""
+"""Matrix products on Numba's threads.
+
+Inside the library they replace the BLAS wherever the BLAS would start threads of its
+own: those and Numba's spin against each other and cost up to 37 times the time.
+"""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from typing import Final, NamedTuple
 
 import numpy as np
 
+from .columns import Columns, columns, even
+from .launch import Array, Launch, compiled, params
+from .micro import Tile, machine, multiply, transpose
+
+# OpenBLAS uses one thread up to this m * k * n (SMP_THRESHOLD_MIN *
+# GEMM_MULTITHREAD_THRESHOLD in its interface/gemm.c); then it has the less overhead.
+_ONE_BLAS_THREAD: Final = 4 * 65536
+
+# Rows of A that stay in the level-2 cache while panels of B go by.
+_BLOCK_BYTES: Final = 1 << 19
+
+# Pieces to cut a product into, if its shape gives them.
+_TASKS: Final = 8
+
 
 def worthwhile(m: int, k: int, n: int) -> bool:
-    """Tell whether `matmul` beats np.matmul for `(m, k) @ (k, n)`."""
-    return False
+    """Tell whether `matmul` beats np.matmul for `(m, k) @ (k, n)`.
+
+    Example:
+        >>> worthwhile(8, 8, 8)
+        False
+    """
+    return m * k * n > _ONE_BLAS_THREAD and machine() is not None
 
 
-def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return `a @ b` for matrices `a: (m, k)` and `b: (k, n)`."""
-    return np.matmul(a, b)
+def matmul(a: Array, b: Array, bias: Array | None = None) -> Array:
+    """Return `a @ b`, plus the bias, for matrices `a: (m, k)`, `b: (k, n)`.
+
+    The bias is `(n)`. Both float32 or both float64. Transposed views of contiguous
+    arrays are read as they are; other strides are copied. Products that are not
+    `worthwhile` go to np.matmul.
+
+    Example:
+        >>> matmul(np.ones((2, 3)), np.ones((4, 3)).T, np.arange(4.0))
+        array([[3., 4., 5., 6.],
+               [3., 4., 5., 6.]])
+    """
+    (m, k), n = a.shape, b.shape[1]
+    if not worthwhile(m, k, n):
+        product = np.matmul(a, b)
+        return product if bias is None else np.add(product, bias, out=product)
+    a, a_turned = _flat(a)
+    b, b_turned = _flat(b)
+    c = np.empty((m, n), a.dtype)
+    form = Form(m, k, n, a_turned, b_turned, bias is not None, a.itemsize)
+    for launch in _plan(form):
+        launch(a, b, a if bias is None else np.ascontiguousarray(bias), c.reshape(-1))
+    return c
+
+
+def _flat(matrix: Array) -> tuple[Array, bool]:
+    """Return a matrix as a vector, and whether it goes column by column."""
+    if matrix.flags.c_contiguous:
+        return matrix.reshape(-1), False
+    if matrix.flags.f_contiguous:
+        return matrix.T.reshape(-1), True
+    return np.ascontiguousarray(matrix).reshape(-1), False
+
+
+class Form(NamedTuple):
+    """What the plan of a product depends on."""
+
+    m: int
+    k: int
+    n: int
+    a_turned: bool
+    b_turned: bool
+    has_bias: bool
+    itemsize: int
+
+
+@lru_cache(maxsize=1024)
+def _plan(form: Form) -> list[Launch]:
+    """Return the launches of a product: one for full tiles, one for the rest."""
+    found = machine()
+    assert found is not None
+    parts = columns(form.n, found.vector_bytes // form.itemsize)
+    return [_launch(form, part, found.rows(part.vectors)) for part in parts]
+
+
+def _launch(form: Form, part: Columns, most_rows: int) -> Launch:
+    """Cut some columns of a product to blocks of rows and groups of panels."""
+    m, k, n, a_turned, b_turned, has_bias, itemsize = form
+    rows = even(m, most_rows)
+    tile = Tile(rows, part.vectors, part.lanes, itemsize, part.masked)
+    fitting = max(8, _BLOCK_BYTES // (k * itemsize * rows))
+    height = rows * even(-(-m // rows), fitting)
+    blocks, panels = -(-m // height), -(-(part.last - part.first) // part.width)
+    group = even(panels, -(-panels * blocks // _TASKS))
+    groups = -(-panels // group)
+    values = (
+        *(m, k, n, *((1, m) if a_turned else (k, 1)), b_turned, has_bias),
+        *(part.first, part.last, part.last_lanes, height, groups, group * part.width),
+    )
+    scratch = -(-k // part.lanes) * part.lanes * part.width if b_turned else 0
+    address, flops = _task(tile.literal()), 2 * m * k * n
+    return Launch(address, params(*values), blocks * groups, scratch, flops)
+
+
+@cache
+def _task(tile: tuple[int, ...]) -> int:
+    """Return the address of a task that multiplies a block of A by panels of B.
+
+    Arrays: a, b, bias, c. A panel of a B that goes column by column is transposed to
+    the scratch memory. The last tile of rows overlaps the one before if it has to.
+    """
+    rows, vectors, size, itemsize = tile[0], tile[1], tile[2], tile[3]
+    width = vectors * size
+
+    # Long because a function of its own would lose the literals of the tile.
+    def task(p, a, b, bias, c, scratch, index):
+        m, k, n, a_row, a_inner, b_turned = p[0], p[1], p[2], p[3], p[4], p[5]
+        has_bias, first_n, last_n, lanes = p[6], p[7], p[8], p[9]
+        height, groups, group = p[10], p[11], p[12]
+        top, left = index // groups * height, first_n + index % groups * group
+        for column in range(left, min(left + group, last_n), width):
+            panel, panel_row = b + column * itemsize, n
+            if b_turned:
+                panel, panel_row = scratch, width
+                for v in range(column, min(column + width, last_n), size):
+                    source = b + v * k * itemsize
+                    target = scratch + (v - column) * itemsize
+                    present = min(last_n - v, size)
+                    for i in range(0, k, size):
+                        transpose(
+                            tile,
+                            (source + i * itemsize, k),
+                            (present, min(k - i, size)),
+                            (target + i * width * itemsize, width),
+                        )
+            start = bias + column * itemsize if has_bias else 0
+            for i in range(top, min(top + height, m), rows):
+                i = min(i, m - rows)
+                multiply(
+                    tile,
+                    (a + i * a_row * itemsize, 0, a_row, 0, a_inner),
+                    (panel, 0, panel_row),
+                    (c + (i * n + column) * itemsize, n),
+                    (start, 0),
+                    (1, k),
+                    (lanes,),
+                )
+
+    return compiled(task)

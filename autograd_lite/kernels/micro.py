@@ -340,3 +340,47 @@ def clear(typing_context, target, count):
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64), emit
+
+
+@_emitted
+def transpose(typing_context, tile, source, present, target):
+    """Transpose a square of `tile` lanes: source rows become target columns.
+
+    source, target: `(address, row stride)`; present: `(rows, columns)`, no others are
+    read. What they would give is arbitrary, but written. Each of the log2 stages
+    interleaves the first half of the rows with the second.
+    """
+    shape = _read(tile)
+
+    def emit(context, builder, signature, arguments):
+        pairs = [cgutils.unpack_tuple(builder, item) for item in arguments[1:]]
+        (source, row), (rows, lanes), (target, target_row) = pairs
+        emitter = _Emitter(builder, shape)
+        mask, square = emitter.lanes_below(lanes), []
+        pointer, last = emitter.pointer(source), builder.sub(rows, _INT64(1))
+        for i in range(shape.lanes):
+            inside = builder.icmp_signed("<", _INT64(i), rows)
+            position = builder.mul(row, builder.select(inside, _INT64(i), last))
+            square.append(emitter.load(emitter.at(pointer, (position, 1)), mask))
+        for i, vector in enumerate(_interleaved(builder, square)):
+            out = emitter.at(emitter.pointer(target), (target_row, i))
+            emitter.store(vector, out, None)
+        return context.get_dummy_value()
+
+    return types.void(tile, *[types.UniTuple(types.int64, 2)] * 3), emit
+
+
+def _interleaved(builder: ir.IRBuilder, rows: list[Any]) -> list[Any]:
+    """Return the transpose of a square of vectors."""
+    size = len(rows)
+    half = size // 2
+    pattern = [i // 2 + size * (i % 2) for i in range(2 * size)]
+    kind = ir.VectorType(_INT32, size)
+    low, high = (ir.Constant(kind, pattern[i : i + size]) for i in (0, size))
+    for _ in range(half.bit_length()):
+        rows = [
+            builder.shuffle_vector(rows[i], rows[i + half], part)
+            for i in range(half)
+            for part in (low, high)
+        ]
+    return rows

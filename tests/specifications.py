@@ -74,4 +74,4 @@ def im2col(x, kernel, stride, padding, dilation=(1, 1)):
     """Stack the shifted images on a new axis and flatten: `(n, ho, wo, r*s*c)`."""
     padded, taps = _pad(x, padding), _taps(x.shape, kernel, stride, padding, dilation)
     stacked = np.stack([padded[index] for _, _, index in taps], axis=3)
-    return stacked.reshape(*stacked.shape[:3], -1)
+    return stacked.reshape(*stacked.shape[:3], len(taps) * x.shape[3])

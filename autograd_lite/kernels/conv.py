@@ -146,7 +146,7 @@ def im2col(
     size = geometry(x.shape, (*kernel, x.shape[3], 1), stride, padding, dilation)
     cols = np.zeros((size.n, size.ho, size.wo, size.r, size.s, size.c), x.dtype)
     plain.im2col(np.ascontiguousarray(x), cols, size.window)
-    return cols.reshape(size.n, size.ho, size.wo, -1)
+    return cols.reshape(size.n, size.ho, size.wo, size.r * size.s * size.c)
 
 
 def col2im(

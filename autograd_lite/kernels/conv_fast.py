@@ -158,8 +158,7 @@ def weight_grad(x: Array, g: Array, size: Geometry) -> Array:
     plan, shape = plan_weight_grad(size, x.itemsize)
     partial = np.zeros(shape, x.dtype)
     plan.run(x, g, x, partial)
-    total = partial.sum(0)[:, : size.s * size.c]
-    return total.reshape(size.kernel_shape)
+    return partial[:, :, : size.s * size.c].sum(0).reshape(size.kernel_shape)
 
 
 def input_grad(g: Array, w: Array, size: Geometry) -> Array:

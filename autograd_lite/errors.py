@@ -51,3 +51,11 @@ class ArgumentError(AutogradError, ValueError):
 
 class ShapeError(AutogradError, ValueError):
     """Arrays whose shapes do not fit together, or a geometry that is impossible."""
+
+
+class GradientCheckError(AutogradError, AssertionError):
+    """A derivative disagrees with the function that it was made from."""
+
+
+class GradientCheckWarning(UserWarning):
+    """A derivative could not be checked where it was asked for: a kink, or noise."""

@@ -1,0 +1,151 @@
+"""Functions of trees as functions of lists of float arrays, and their directions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import tree
+from ..core import Tracer
+from ..errors import ArgumentError
+
+Arrays = list[Any]
+FlatFunction = Callable[..., tuple[Any, ...]]
+DOUBLE = {"f": np.dtype(np.float64), "c": np.dtype(np.complex128)}
+
+
+def is_float(x: Any) -> bool:
+    """Return whether a leaf has a derivative: an array or number, float or complex."""
+    return isinstance(x, (float, complex)) or (
+        isinstance(x, (np.ndarray, np.generic, Tracer)) and x.dtype.kind in "fc"
+    )
+
+
+def flat_function(
+    fun: Callable[..., Any], args: tuple[Any, ...]
+) -> tuple[FlatFunction, Arrays, list[str]]:
+    """Return `fun` as a function of the float leaves of `args`, these, and their paths.
+
+    Other leaves (labels, flags, strings) are constants; of the results, too, only the
+    float leaves are kept.
+    """
+    leaves, treedef = tree.flatten(args)
+    places = [i for i, leaf in enumerate(leaves) if is_float(leaf)]
+    if not places:
+        kinds = sorted({type(leaf).__name__ for leaf in leaves})
+        raise ArgumentError(
+            f"no derivative to check: the arguments hold {kinds or 'nothing'}, and no "
+            "array of floats"
+        )
+
+    def flat(*xs: Any) -> tuple[Any, ...]:
+        filled = list(leaves)
+        for i, x in zip(places, xs, strict=True):
+            filled[i] = x
+        outs = tree.leaves(fun(*tree.unflatten(treedef, filled)))
+        return tuple(
+            [y if hasattr(y, "dtype") else np.float64(y) for y in outs if is_float(y)]
+        )
+
+    paths = tree.paths(args)
+    return flat, [np.array(leaves[i]) for i in places], [paths[i] for i in places]
+
+
+def inner(a: Sequence[Any], b: Sequence[Any]) -> float:
+    """Return the sum of Re(a * b), in double precision.
+
+    With this product (no conjugate) pullback and pushforward are adjoint in the
+    convention of `grad`, for complex arrays too.
+    """
+    return math.fsum([float(np.real(_wide(x) * _wide(y)).sum()) for x, y in zip(a, b)])
+
+
+def size_of(a: Sequence[Any], b: Sequence[Any]) -> float:
+    """Return the root of the sum of |a * b|**2: the magnitude of a sum with noise."""
+    return math.hypot(
+        *[float(np.linalg.norm(_wide(x) * _wide(y))) for x, y in zip(a, b)]
+    )
+
+
+def _wide(x: Any) -> Any:
+    x = np.asarray(x)
+    return x.astype(DOUBLE[x.dtype.kind], copy=False)
+
+
+def widen(xs: Arrays) -> Arrays:
+    """Return the arrays in double precision; what is double or better is unchanged."""
+    return [
+        x.astype(DOUBLE[x.dtype.kind]) if epsilon([x]) > epsilon([1.0]) else x
+        for x in xs
+    ]
+
+
+def epsilon(xs: Sequence[Any]) -> float:
+    """Return the largest machine epsilon of the arrays."""
+    return max([float(np.finfo(np.asarray(x).dtype).eps) for x in xs], default=0.0)
+
+
+def like(xs: Sequence[Any], templates: Sequence[Any]) -> Arrays:
+    """Return the arrays in the dtypes of `templates`."""
+    return [np.asarray(x).astype(t.dtype) for x, t in zip(xs, templates, strict=True)]
+
+
+def random_like(rng: np.random.Generator, xs: Sequence[Any]) -> Arrays:
+    """Return random arrays of the shapes and dtypes of `xs`.
+
+    Elements have magnitudes in [0.5, 1.5] and random signs or phases, so that each of
+    them counts: a normal distribution would hide some near zero.
+    """
+    return [
+        np.asarray(_phase(rng, x) * rng.uniform(0.5, 1.5, x.shape), x.dtype) for x in xs
+    ]
+
+
+def _phase(rng: np.random.Generator, x: Any) -> Any:
+    if x.dtype.kind == "c":
+        return np.exp(2j * np.pi * rng.random(x.shape))
+    return rng.choice([-1.0, 1.0], x.shape)
+
+
+def aligned(us: Arrays, gs: Sequence[Any]) -> Arrays:
+    """Turn each element of `us` so that its product with that of `gs` is positive.
+
+    In the sum of such products nothing cancels, and a small relative error shows.
+    Elements for which g is zero, or not finite, stay as they are.
+    """
+    found = []
+    for u, g in zip(us, gs, strict=True):
+        g = np.conj(_wide(g))
+        size = np.abs(g)
+        usable = np.isfinite(size) & (size > 0)
+        turn = np.divide(g, size, out=np.ones_like(g), where=usable)
+        turned = np.where(usable, np.abs(u) * turn, u)
+        found.append(np.asarray(turned, u.dtype))
+    return found
+
+
+def magnitudes(xs: Sequence[Any], careful: bool = False) -> Arrays:
+    """Return for each element the change that counts as 1: its own magnitude.
+
+    For a zero that is a tenth of the array's root mean square, or where one must be
+    `careful` of the domain the smallest magnitude there is; 1 in an array of zeros.
+    """
+    found = []
+    for x in xs:
+        size = np.abs(_wide(x))
+        largest = float(size.max(initial=0.0)) or 1.0
+        if careful:
+            typical = float(size.min(initial=largest, where=size > 0))
+        else:  # divided by the largest, as squares might overflow
+            share = (size / largest) ** 2
+            typical = 0.1 * largest * math.sqrt(float(share.sum()) / max(x.size, 1))
+        found.append(np.where(size == 0, typical or 1.0, size))
+    return found
+
+
+def move(xs: Sequence[Any], us: Sequence[Any], step: float) -> Arrays:
+    """Return xs + step * us, in the dtypes of xs."""
+    return [np.asarray(x + step * u, x.dtype) for x, u in zip(xs, us, strict=True)]

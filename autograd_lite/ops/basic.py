@@ -7,25 +7,113 @@ to this one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..core import defjvp, defvjp, elementwise, nondifferentiable, primitive
+from ..core import (
+    NUMPY_EQUIVALENT,
+    Primitive,
+    Trace,
+    Tracer,
+    defjvp,
+    defvjp,
+    defvjp_argnums,
+    elementwise,
+    nondifferentiable,
+    primitive,
+)
+from ..errors import UnsupportedError
 
 Axes = tuple[int, ...]
 Shape = tuple[int, ...]
+Maker = Callable[..., Callable[[Any], Any]]
 _add_reduce: Any = np.add.reduce  # a fraction of np.sum's overhead
 
 
-@elementwise
-def add(x: Any, y: Any) -> Any:
-    """Return x + y."""
-    return np.add(x, y)
+class Ufunc(Primitive):
+    """The elementwise primitive that computes a NumPy ufunc and is called like it.
+
+    Without a tracer among its arguments it is the ufunc, all keywords included. With
+    one, lists are converted, and keywords that would change the result are refused.
+    """
+
+    def __init__(self, fun: np.ufunc, *, differentiable: bool = True) -> None:
+        super().__init__(
+            fun,
+            name=fun.__name__,
+            broadcasts=True,
+            differentiable=differentiable,
+            multiple=fun.nout > 1,
+        )
+        self.nin = fun.nin
+        NUMPY_EQUIVALENT[fun] = self
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        """Apply the ufunc to arrays, tracers, numbers or lists."""
+        top: Trace | None = None
+        listed = False
+        for arg in args:
+            if isinstance(arg, Tracer):
+                trace = arg.trace
+                if top is None or trace.level > top.level:
+                    top = trace
+            elif isinstance(arg, (list, tuple)):
+                listed = True
+        if top is None:
+            return self.impl(*args, **params)
+        if params or listed or len(args) != self.nin:
+            args = self._canonical(args, params)
+        return top.process(self, args, {})
+
+    def _canonical(self, args: Any, params: dict[str, Any]) -> tuple[Any, ...]:
+        """Convert lists; apply `dtype`; refuse what has no derivative here."""
+        dtype = params.pop("dtype", None)
+        for key, value in params.items():
+            if value is not None and value is not _UFUNC_DEFAULTS.get(
+                key, _UFUNC_DEFAULTS
+            ):
+                raise UnsupportedError(
+                    f"np.{self.name}: {key}={value!r} is not supported for traced "
+                    "arrays; of a ufunc's keywords only dtype is. Instead of where= "
+                    "write np.where(mask, f(x), other), instead of out= use the result."
+                )
+        if len(args) > self.nin:
+            raise UnsupportedError(
+                f"np.{self.name} takes {self.nin} arrays, got {len(args)}: an output "
+                "array is not supported for traced arrays; use the result"
+            )
+        if dtype is not None:
+            return tuple([_cast_operand(arg, np.dtype(dtype)) for arg in args])
+        return tuple(
+            [np.asarray(a) if isinstance(a, (list, tuple)) else a for a in args]
+        )
 
 
-add.impl = np.add
-defvjp(add, lambda ans, x, y: lambda g: g, lambda ans, x, y: lambda g: g)
+_UFUNC_DEFAULTS = {"where": True, "casting": "same_kind", "order": "K", "subok": True}
+
+
+def _cast_operand(x: Any, dtype: np.dtype[Any]) -> Any:
+    return cast(x, dtype) if isinstance(x, Tracer) else np.asarray(x, dtype)
+
+
+def derivative(fun: Primitive, *makers: Maker | None) -> None:
+    """Define both modes of an elementwise primitive by one rule per argument.
+
+    A derivative taken element by element is a diagonal matrix, which is its own
+    transpose: what multiplies a cotangent multiplies a tangent too.
+    """
+    defvjp(fun, *makers)
+    defjvp(fun, *[None if maker is None else _pushed(maker) for maker in makers])
+
+
+def _pushed(maker: Maker) -> Callable[..., Any]:
+    return lambda x_dot, ans, *args: maker(ans, *args)(x_dot)
+
+
+add = Ufunc(np.add)
+derivative(add, lambda ans, x, y: lambda g: g, lambda ans, x, y: lambda g: g)
 
 
 @primitive
@@ -52,7 +140,7 @@ def kept_shape(shape: Shape, axis: Axes) -> Shape:
 @primitive
 def reshape(x: Any, *, shape: Shape) -> Any:
     """Return x with another shape of the same size, in C order."""
-    return np.reshape(x, shape)
+    return x.reshape(shape)
 
 
 def _reshape_vjp(ans: Any, x: Any, *, shape: Shape) -> Any:
@@ -66,7 +154,11 @@ defjvp(reshape, lambda x_dot, ans, x, *, shape: reshape(x_dot, shape=shape))
 
 @primitive
 def broadcast_to(x: Any, *, shape: Shape) -> Any:
-    """Return x broadcast to `shape`, without a copy."""
+    """Return x broadcast to `shape`, a read-only view."""
+    if x.ndim == 0:  # the common case, and ten times as fast as the general function
+        view = np.ndarray(shape, x.dtype, np.array(x), 0, (0,) * len(shape))
+        view.setflags(write=False)
+        return view
     return np.broadcast_to(x, shape)
 
 
@@ -82,7 +174,7 @@ defjvp(broadcast_to, lambda x_dot, ans, x, *, shape: broadcast_to(x_dot, shape=s
 @primitive
 def transpose(x: Any, *, axes: Axes) -> Any:
     """Return x with its axes in the order `axes`."""
-    return np.transpose(x, axes)
+    return x.transpose(axes)
 
 
 def _transpose_vjp(ans: Any, x: Any, *, axes: Axes) -> Any:
@@ -116,6 +208,7 @@ def real(x: Any) -> Any:
 
 
 defvjp(real, lambda ans, x: lambda g: g)
+defjvp(real, lambda x_dot, ans, x: real(x_dot))
 
 
 @nondifferentiable
@@ -135,9 +228,12 @@ def stack(*xs: Any) -> Any:
     return np.stack(xs)
 
 
-stack.joint_vjp = lambda argnums, ans, args, params: (
-    lambda g: tuple([g[i] for i in argnums])
-)
+def _stack_vjp(argnums: Any, ans: Any, xs: Any, params: Any) -> Any:
+    dtypes = [(i, xs[i].dtype) for i in argnums]
+    return lambda g: tuple([cast(g[i], dtype) for i, dtype in dtypes])
+
+
+defvjp_argnums(stack, _stack_vjp)
 
 
 def cast(x: Any, dtype: np.dtype[Any]) -> Any:

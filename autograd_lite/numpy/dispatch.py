@@ -1,0 +1,147 @@
+"""How a function named as in NumPy finds its way: to NumPy, or to our primitives."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from ..core import NUMPY_EQUIVALENT, Tracer, nondifferentiable
+from ..errors import UnsupportedError
+from ..ops.basic import stack
+
+Fun = Callable[..., Any]
+Axis = int | tuple[int, ...] | None
+
+
+def implements(numpy_function: Fun, *aliases: Any) -> Callable[[Fun], Fun]:
+    """Make a function of tracers the differentiable version of a NumPy function.
+
+    Called without a tracer, the result is NumPy's own: bit for bit, every keyword. With
+    a tracer the decorated function is called, whose signature lists what it supports;
+    anything else raises `UnsupportedError`, unless it has NumPy's default value. Plain
+    NumPy, given a tracer, finds the function as well.
+    """
+
+    def decorate(traced: Fun) -> Fun:
+        checked = _checked(traced, numpy_function)
+
+        @functools.wraps(traced)
+        def function(*args: Any, **kwargs: Any) -> Any:
+            if has_tracer(args) or (kwargs and has_tracer(kwargs.values())):
+                return checked(*args, **kwargs)
+            return numpy_function(*args, **kwargs)
+
+        for known in (numpy_function, *aliases):
+            NUMPY_EQUIVALENT[known] = checked
+        return function
+
+    return decorate
+
+
+def has_tracer(values: Iterable[Any]) -> bool:
+    """Return whether there is a tracer among values, or in lists and tuples of them."""
+    for value in values:
+        if isinstance(value, Tracer):
+            return True
+        if isinstance(value, (list, tuple)) and has_tracer(value):
+            return True
+    return False
+
+
+def _checked(traced: Fun, numpy_function: Fun) -> Fun:
+    """Return `traced` with a check of what it is given against what it supports."""
+    code = traced.__code__
+    variadic = bool(code.co_flags & inspect.CO_VARARGS)
+    n = code.co_argcount
+    allowed = frozenset(code.co_varnames[: n + code.co_kwonlyargcount])
+
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if (len(args) > n and not variadic) or not kwargs.keys() <= allowed:
+            args, kwargs = _supported(numpy_function, n, allowed, args, kwargs)
+        return traced(*args, **kwargs)
+
+    return checked
+
+
+def _supported(
+    numpy_function: Fun, n: int, allowed: frozenset[str], args: Any, kwargs: Any
+) -> tuple[Any, dict[str, Any]]:
+    """Drop the arguments that have NumPy's default; raise for others not supported."""
+    parameters = inspect.signature(numpy_function).parameters
+    given = {**dict(zip(list(parameters)[n:], args[n:])), **kwargs}
+    kept = {}
+    for name, value in given.items():
+        if name in allowed or name not in parameters:  # the latter: Python's TypeError
+            kept[name] = value
+        elif not _is_default(value, parameters[name].default):
+            raise UnsupportedError(
+                f"np.{numpy_function.__name__}: {name}={value!r} is not supported for "
+                f"traced arrays. Supported are {', '.join(sorted(allowed))}."
+            )
+    return args[:n], kept
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    if value is None or value is default:
+        return True
+    return isinstance(value, (bool, int, str)) and value == default
+
+
+def constant(numpy_function: Fun) -> Fun:
+    """Return the version of a NumPy function whose result has no derivative.
+
+    Its arrays come positionally; what it returns is a plain array, except in `vmap`.
+    """
+    primitive = nondifferentiable(numpy_function)
+
+    @functools.wraps(numpy_function)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if has_tracer(args) or (kwargs and has_tracer(kwargs.values())):
+            return traced(*args, **kwargs)
+        return numpy_function(*args, **kwargs)
+
+    def traced(*args: Any, **kwargs: Any) -> Any:
+        args = tuple([operand(a) if has_tracer((a,)) else a for a in args])
+        if kwargs and has_tracer(kwargs.values()):
+            names = ", ".join(kwargs)
+            raise UnsupportedError(
+                f"np.{numpy_function.__name__}: pass traced arrays by position, not by "
+                f"keyword (got {names})"
+            )
+        return primitive(*args, **kwargs)
+
+    NUMPY_EQUIVALENT[numpy_function] = traced
+    return function
+
+
+def operand(x: Any) -> Any:
+    """Return an array argument as an array or tracer; lists of tracers are stacked."""
+    if isinstance(x, (Tracer, np.ndarray, np.generic)):
+        return x
+    if isinstance(x, (list, tuple)) and has_tracer(x):
+        return stack(*common_dtype([operand(item) for item in x]))
+    return np.asarray(x)
+
+
+def common_dtype(xs: list[Any]) -> list[Any]:
+    """Return arrays; Python numbers among the sources have been arrays already."""
+    return xs
+
+
+def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Return a NumPy `axis` argument as a tuple of non-negative ints; None is all."""
+    if axis is None:
+        return tuple(range(ndim))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
+    return normalize_axis_tuple(axis, ndim)
+
+
+def axis_of(axis: int, ndim: int) -> int:
+    """Return one axis as a non-negative int."""
+    return axes_of(axis, ndim)[0]

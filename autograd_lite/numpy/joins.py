@@ -1,0 +1,220 @@
+"""Building arrays from arrays, and taking them apart: array, concatenate, split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core import Tracer
+from ..errors import ShapeError
+from ..ops import basic
+from ..ops import shape as ops
+from ..ops.index import getitem
+from .dispatch import axis_of, has_tracer, implements, operand
+from .shapes import atleast_1d, atleast_2d, atleast_3d, expand_dims, moveaxis, ravel
+
+# -- arrays from lists ----------------------------------------------------------------
+
+
+def array(object: Any, dtype: Any = None, **kwargs: Any) -> Any:
+    """Return an array of tracers and numbers in nested lists; else as np.array.
+
+    >>> import autograd_lite.numpy as np
+    >>> from autograd_lite import grad
+    >>> print(grad(lambda x: np.sum(np.array([x, [2 * x, 1][0]]) ** 2))(3.0))
+    30.0
+    """
+    if not has_tracer((object,)):
+        return np.array(object, dtype, **kwargs)
+    x = operand(object)
+    return x if dtype is None else x.astype(dtype)
+
+
+def asarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+    """Return `a` if it is an array or a tracer, else an array of its elements."""
+    if not has_tracer((a,)):
+        return np.asarray(a, dtype, **kwargs)
+    return array(a, dtype)
+
+
+def asanyarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+    """Return `a` if it is an array or a tracer, else an array of its elements."""
+    if not has_tracer((a,)):
+        return np.asanyarray(a, dtype, **kwargs)
+    return array(a, dtype)
+
+
+def ascontiguousarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+    """Return a contiguous array; a tracer is returned unchanged."""
+    if not has_tracer((a,)):
+        return np.ascontiguousarray(a, dtype, **kwargs)
+    return atleast_1d(array(a, dtype))
+
+
+@implements(np.copy)
+def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
+    """Return a copy; a tracer, which nobody can write to, is returned unchanged."""
+    return operand(a)
+
+
+@implements(np.astype)
+def astype(x: Any, dtype: Any, copy: bool = True) -> Any:
+    """Return x converted to `dtype`; integers and booleans are constants."""
+    return x.astype(dtype)
+
+
+# -- joining --------------------------------------------------------------------------
+
+
+@implements(np.concatenate, np.concat)
+def concatenate(
+    arrays: Sequence[Any], axis: int | None = 0, *, dtype: Any = None
+) -> Any:
+    """Return arrays joined along an existing axis; without an axis as vectors."""
+    xs = _list_of(arrays)
+    if axis is None:
+        xs, axis = [ravel(x) for x in xs], 0
+    if not xs:
+        raise ShapeError("np.concatenate: need at least one array")
+    if dtype is not None:
+        xs = [x.astype(dtype) for x in xs]
+    return ops.concatenate(*xs, axis=axis_of(axis, xs[0].ndim))
+
+
+def _list_of(arrays: Any) -> list[Any]:
+    """Return a sequence of arrays, or the subarrays of one array, as a list."""
+    if isinstance(arrays, Tracer) or type(arrays) is np.ndarray:
+        return [getitem(arrays, i) for i in range(len(arrays))]
+    return [operand(x) for x in arrays]
+
+
+@implements(np.stack)
+def stack(arrays: Sequence[Any], axis: int = 0, *, dtype: Any = None) -> Any:
+    """Return arrays of one shape, joined along a new axis."""
+    xs = _list_of(arrays)
+    if len({x.shape for x in xs}) != 1:
+        raise ShapeError(f"np.stack: shapes {[x.shape for x in xs]} must be equal")
+    if dtype is not None:
+        xs = [x.astype(dtype) for x in xs]
+    at = axis_of(axis, xs[0].ndim + 1)
+    if at == 0:
+        return basic.stack(*xs)
+    return ops.concatenate(*[expand_dims(x, at) for x in xs], axis=at)
+
+
+@implements(np.vstack)
+def vstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
+    """Return arrays joined along axis 0, vectors as rows."""
+    return concatenate([atleast_2d(x) for x in _list_of(tup)], 0, dtype=dtype)
+
+
+@implements(np.hstack)
+def hstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
+    """Return arrays joined along axis 1, vectors along axis 0."""
+    xs = [atleast_1d(x) for x in _list_of(tup)]
+    return concatenate(xs, 0 if xs[0].ndim == 1 else 1, dtype=dtype)
+
+
+@implements(np.dstack)
+def dstack(tup: Sequence[Any]) -> Any:
+    """Return arrays joined along axis 2."""
+    return concatenate([atleast_3d(x) for x in _list_of(tup)], 2)
+
+
+@implements(np.column_stack)
+def column_stack(tup: Sequence[Any]) -> Any:
+    """Return arrays joined along axis 1, vectors as columns."""
+    xs = _list_of(tup)
+    return concatenate([atleast_2d(x).T if x.ndim < 2 else x for x in xs], 1)
+
+
+@implements(np.append)
+def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    """Return values joined to the end of an array."""
+    return concatenate([operand(arr), operand(values)], axis)
+
+
+@implements(np.block)
+def block(arrays: Any) -> Any:
+    """Return the array that nested lists of blocks describe."""
+    depth = _depth(arrays)
+    ndim = max(depth, _max_ndim(arrays))
+    return _joined(arrays, depth, ndim)
+
+
+def _depth(blocks: Any) -> int:
+    return 1 + _depth(blocks[0]) if isinstance(blocks, list) else 0
+
+
+def _max_ndim(blocks: Any) -> int:
+    if isinstance(blocks, list):
+        return max([_max_ndim(b) for b in blocks])
+    return operand(blocks).ndim
+
+
+def _joined(blocks: Any, depth: int, ndim: int) -> Any:
+    if depth:
+        return concatenate([_joined(b, depth - 1, ndim) for b in blocks], -depth)
+    x = operand(blocks)
+    return basic.reshape(x, shape=(1,) * (ndim - x.ndim) + x.shape)
+
+
+# -- splitting ------------------------------------------------------------------------
+
+
+@implements(np.array_split)
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """Return parts along an axis, of nearly equal length or cut at indices."""
+    ary = operand(ary)
+    axis = axis_of(axis, ary.ndim)
+    n = ary.shape[axis]
+    parts = np.array_split(np.arange(n), indices_or_sections)
+    ends = np.cumsum([0] + [len(p) for p in parts])
+    if np.ndim(indices_or_sections):  # cuts may be out of range, or not in order
+        return [ary[(slice(None),) * axis + (_as_slice(p),)] for p in parts]
+    return [ops.span(ary, axis, int(a), int(b)) for a, b in zip(ends, ends[1:])]
+
+
+def _as_slice(indices: Any) -> slice:
+    if not len(indices):
+        return slice(0, 0)
+    return slice(int(indices[0]), int(indices[-1]) + 1)
+
+
+@implements(np.split)
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """Return parts of an array along an axis, equal or cut at indices."""
+    ary = operand(ary)
+    if not np.ndim(indices_or_sections) and ary.shape[axis] % indices_or_sections:
+        raise ShapeError(
+            f"np.split: axis {axis} of shape {ary.shape} cannot be cut into "
+            f"{indices_or_sections} equal parts; use np.array_split"
+        )
+    return array_split(ary, indices_or_sections, axis)
+
+
+@implements(np.hsplit)
+def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """Return parts of an array along axis 1; of a vector along axis 0."""
+    return split(ary, indices_or_sections, 1 if operand(ary).ndim > 1 else 0)
+
+
+@implements(np.vsplit)
+def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """Return parts of an array along axis 0."""
+    return split(ary, indices_or_sections, 0)
+
+
+@implements(np.dsplit)
+def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """Return parts of an array along axis 2."""
+    return split(ary, indices_or_sections, 2)
+
+
+@implements(np.unstack)
+def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
+    """Return the subarrays of x along an axis."""
+    x = moveaxis(x, axis, 0)
+    return tuple([x[i] for i in range(x.shape[0])])

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from . import conv_fast, plain, pointwise
-from .conv_fast import can_turn, tiles_fit
+from .conv_fast import tiles_fit
 from .geometry import Geometry, Padding, Pair, geometry
 from .launch import Array
 from .plain import channel_sum
@@ -42,7 +42,7 @@ FORWARD: Final[Table] = (
 
 INPUT_GRAD: Final[Table] = (
     (pointwise.fits, pointwise.input_grad),
-    (can_turn, conv_fast.input_grad),
+    (tiles_fit, conv_fast.input_grad),
     (_always, plain.conv_input_grad),
 )
 

@@ -1,4 +1,10 @@
-"""Plans of fast convolutions: tiles, parameters and pieces for a given geometry."""
+"""Plans of fast convolutions: tiles, parameters and pieces for a given geometry.
+
+All three contractions are passes of the same register tile. The input gradient is a
+forward pass over the cotangent with the weights turned by 180 degrees. With a stride,
+it is one such pass for each phase: the input pixels whose position leaves the same
+remainder meet the same taps, and no others.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +13,16 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from .columns import columns, even
+from .columns import Columns, columns, even
 from .conv_tiles import forward_task, weight_grad_task
 from .geometry import Geometry
 from .launch import Array, Launch, params
 from .micro import Machine, Tile, machine
 
-# Bytes of an image that a task works on at a time: a good part of a level-2 cache.
+# Bytes of an image that a forward task works on: a good part of a level-2 cache; and
+# that a weight gradient sums over at a time: a level-1 cache.
 _BLOCK_BYTES: Final = 1 << 18
+_SUM_BYTES: Final = 1 << 15
 
 # Taps times channels up to which a tile's loops are written out.
 _UNROLL: Final = 32
@@ -30,155 +38,258 @@ def tiles_fit(size: Geometry) -> bool:
     return usual and min(size.output_shape) > 0 and machine() is not None
 
 
-def can_turn(size: Geometry) -> bool:
-    """Tell whether the input gradient is a forward convolution with turned weights."""
-    return (
-        tiles_fit(size)
-        and size.sh == size.sw == 1
-        and max(size.top, size.bottom) < size.r
-        and max(size.left, size.right) < size.s
+def _lanes(itemsize: int) -> int:
+    """Return the lanes of a full vector."""
+    return _known_machine().vector_bytes // itemsize
+
+
+def _known_machine() -> Machine:
+    found = machine()
+    assert found is not None, "no kernel chosen by tiles_fit runs without a machine"
+    return found
+
+
+class Frame(NamedTuple):
+    """The part of the infinite zero-bordered image that a pass reads.
+
+    top, left: rows and columns of border before the image; negative: of the image
+    that are left out.
+    """
+
+    h: int
+    w: int
+    c: int
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def copied(self) -> bool:
+        """Whether there is a border, so that rows can't be read in place."""
+        inside = self.height <= self.h and self.width <= self.w
+        return not (self.top == self.left == 0 and inside)
+
+    def params(self, copied: bool) -> tuple[int, ...]:
+        """Return the parameters of the frame, in elements."""
+        skipped = max(0, -self.left)
+        kept = min(self.w - skipped, self.width - max(0, self.left))
+        columns = (max(0, self.left), self.top, skipped, max(0, kept))
+        left, top, skipped, kept = columns
+        framed_row = self.width * self.c if copied else 0
+        return (
+            *(self.h, self.w * self.c, framed_row, left * self.c, top),
+            *(skipped * self.c, kept * self.c, self.h * self.w * self.c),
+        )
+
+
+class Pass(NamedTuple):
+    """One forward pass: a frame, the window that slides over it, where results go.
+
+    first_w: where the pass's weights begin; first_y, y_row, y_pixel: position of the
+    first result and steps between results. All in elements.
+    """
+
+    frame: Frame
+    r: int
+    s: int
+    k: int
+    ho: int
+    wo: int
+    sh: int
+    sw: int
+    first_w: int
+    first_y: int
+    y_image: int
+    y_row: int
+    y_pixel: int
+
+    @property
+    def window(self) -> tuple[int, ...]:
+        """The parameters that all tasks share after those of the frame."""
+        c = self.frame.c
+        sizes = (self.r, self.s * c, self.k, self.ho, self.wo)
+        return (*sizes, self.sh, self.sw * c)
+
+    def block_height(self, limit: int) -> int:
+        """Return how many rows of results to compute from `limit` elements."""
+        row = self.frame.width * self.frame.c
+        most = max(1, (limit // row - self.r) // self.sh + 1)
+        return even(self.ho, min(most, self.ho))
+
+    def scratch(self, height: int) -> int:
+        """Return the elements of the framed rows behind `height` rows of results."""
+        return ((height - 1) * self.sh + self.r) * self.frame.width * self.frame.c
+
+
+def _run(launches: list[Launch], *arrays: Array) -> None:
+    flat = [array.reshape(-1) for array in arrays]
+    for launch in launches:
+        launch(*flat)
+
+
+def _forward_launch(
+    step: Pass, part: Columns, n: int, itemsize: int, bias: bool
+) -> Launch:
+    """Return the launch of a pass for some of its output channels."""
+    taps = (step.r, step.s * step.frame.c)
+    rows = even(step.wo, _known_machine().rows(part.vectors))
+    unroll = taps if taps[0] * taps[1] <= _UNROLL else (0, 0)
+    tile = Tile(rows, part.vectors, part.lanes, itemsize, part.masked, unroll=unroll)
+    height, copied = step.block_height(_BLOCK_BYTES // itemsize), step.frame.copied
+    blocks = -(-step.ho // height)
+    values = (
+        *(*step.frame.params(copied), *step.window),
+        *(part.first, part.last, part.last_lanes, bias, blocks, height),
+        *step[-5:],
     )
+    scratch = step.scratch(height) if copied else 0
+    flops = 2 * n * step.ho * step.wo * step.k * taps[0] * taps[1]
+    address = forward_task(tile.literal())
+    return Launch(address, params(*values), n * blocks, scratch, flops)
 
 
-class Plan(NamedTuple):
-    """The launches that make up a convolution."""
-
-    launches: list[Launch]
-
-    def run(self, a: Array, b: Array, c: Array, d: Array) -> None:
-        """Run every launch on the flattened arrays."""
-        flat = (a.reshape(-1), b.reshape(-1), c.reshape(-1), d.reshape(-1))
-        for launch in self.launches:
-            launch(*flat)
-
-
-def _image_params(size: Geometry, padded_row: int) -> tuple[int, ...]:
-    return (
-        *(size.h, size.w * size.c, padded_row, size.left * size.c, size.top),
-        *(size.h * size.w * size.c, size.r, size.s * size.c, size.k),
-        *(size.ho, size.wo, size.sh, size.sw * size.c),
-    )
-
-
-def _block_height(size: Geometry, itemsize: int, limit: int) -> int:
-    """Return how many output rows to compute from one block of input rows."""
-    row = size.padded[1] * size.c * itemsize
-    most = max(1, (limit // row - size.r) // size.sh + 1)
-    return even(size.ho, min(most, size.ho))
+def _forward_pass(size: Geometry) -> Pass:
+    height, width = (size.ho - 1) * size.sh + size.r, (size.wo - 1) * size.sw + size.s
+    frame = Frame(size.h, size.w, size.c, size.top, size.left, height, width)
+    window = (size.r, size.s, size.k, size.ho, size.wo, size.sh, size.sw)
+    y_row = size.wo * size.k
+    return Pass(frame, *window, 0, 0, size.ho * y_row, y_row, size.k)
 
 
 @lru_cache(maxsize=1024)
-def plan_forward(size: Geometry, itemsize: int, has_bias: bool) -> Plan:
-    """Return the launches of `conv_forward`."""
-    found = machine()
-    assert found is not None
-    padded = size.padded[1] * size.c
-    padded_row = padded if size.padded != (size.h, size.w) else 0
-    height = _block_height(size, itemsize, _BLOCK_BYTES)
-    blocks = -(-size.ho // height)
-    scratch = ((height - 1) * size.sh + size.r) * padded_row
-    small = size.r * size.s * size.c <= _UNROLL
-    launches = []
-    for part in columns(size.k, found.vector_bytes // itemsize):
-        tile = Tile(
-            rows=even(size.wo, found.rows(part.vectors)),
-            vectors=part.vectors,
-            lanes=part.lanes,
-            itemsize=itemsize,
-            masked=part.masked,
-            unroll=(size.r, size.s * size.c) if small else (0, 0),
-        )
-        values = (
-            *_image_params(size, padded_row),
-            *(part.first, part.last, part.last_lanes),
-            *(int(has_bias), blocks, height),
-        )
-        address = forward_task(tile.literal())
-        tasks = size.n * blocks
-        launches.append(Launch(address, params(*values), tasks, scratch, size.flops))
-    return Plan(launches)
+def _plan_forward(size: Geometry, itemsize: int, has_bias: bool) -> list[Launch]:
+    step = _forward_pass(size)
+    return [
+        _forward_launch(step, part, size.n, itemsize, has_bias)
+        for part in columns(size.k, _lanes(itemsize))
+    ]
 
 
 def forward(x: Array, w: Array, b: Array | None, size: Geometry) -> Array:
     """Convolve with register tiles; x and w are contiguous."""
     y = np.empty(size.output_shape, x.dtype)
-    plan = plan_forward(size, x.itemsize, b is not None)
-    plan.run(x, w, x if b is None else b, y)
+    launches = _plan_forward(size, x.itemsize, b is not None)
+    _run(launches, x, w, x if b is None else b, y)
     return y
 
 
-class WeightTile(NamedTuple):
-    """How the rows (s, c) of a weight gradient are tiled."""
+class Phase(NamedTuple):
+    """Along one axis, the input positions `first, first + stride, ...`.
 
-    rows: int
-    bands: int
+    They meet the taps `tap, tap + stride, ...`, turned round: `taps` of them, slid over
+    the cotangent with a border of `before`.
+    """
+
+    first: int
+    positions: int
+    tap: int
+    taps: int
+    before: int
 
 
-def weight_rows(size: Geometry, found: Machine, vectors: int) -> WeightTile:
-    """Choose rows per tile, and whether one tile takes all kernel rows (bands)."""
-    sc, limit = size.s * size.c, found.rows(vectors)
-    if vectors == 1:
-        limit = found.registers - 4
-    if size.r * sc <= limit:
-        return WeightTile(sc, size.r)
-    return WeightTile(even(sc, min(limit, 14)), 1)
+def phases(size: int, taps: int, stride: int, border: int) -> list[Phase]:
+    """Sort the positions of an axis by the taps that they meet.
+
+    Position i is tap t of output o where `i + border = o * stride + t`.
+
+    Example:
+        >>> phases(5, 3, 2, 1)[0]
+        Phase(first=1, positions=2, tap=0, taps=2, before=0)
+    """
+    result = []
+    for tap in range(min(stride, taps)):
+        first = (tap - border) % stride
+        positions = len(range(first, size, stride))
+        met = len(range(tap, taps, stride))
+        last_output = (first + border - tap) // stride
+        if positions:
+            result.append(Phase(first, positions, tap, met, met - 1 - last_output))
+    return result
 
 
 @lru_cache(maxsize=1024)
-def plan_weight_grad(size: Geometry, itemsize: int) -> tuple[Plan, tuple[int, ...]]:
-    """Return the launches of `conv_weight_grad` and the shape of the partial sums."""
-    found = machine()
-    assert found is not None
-    parts = columns(size.k, found.vector_bytes // itemsize)
-    tiles = [weight_rows(size, found, part.vectors) for part in parts]
+def _passes(size: Geometry) -> list[Pass]:
+    """Return the passes over the cotangent that make up the input gradient."""
+    rows = phases(size.h, size.r, size.sh, size.top)
+    across = phases(size.w, size.s, size.sw, size.left)
+    result, first_w, row = [], 0, size.w * size.c
+    for i, j in ((i, j) for i in rows for j in across):
+        height, width = i.positions - 1 + i.taps, j.positions - 1 + j.taps
+        frame = Frame(size.ho, size.wo, size.k, i.before, j.before, height, width)
+        window = (i.taps, j.taps, size.c, i.positions, j.positions, 1, 1)
+        strides = (size.h * row, size.sh * row, size.sw * size.c)
+        first_y = i.first * row + j.first * size.c
+        result.append(Pass(frame, *window, first_w, first_y, *strides))
+        first_w += i.taps * j.taps * size.k * size.c
+    return result
+
+
+def _turned(w: Array, size: Geometry) -> Array:
+    """Return the weights of all passes of the input gradient, one after the other."""
+    parts = [
+        w[i.tap :: size.sh, j.tap :: size.sw][::-1, ::-1].transpose(0, 1, 3, 2).ravel()
+        for i in phases(size.h, size.r, size.sh, size.top)
+        for j in phases(size.w, size.s, size.sw, size.left)
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+@lru_cache(maxsize=1024)
+def _plan_input_grad(size: Geometry, itemsize: int) -> list[Launch]:
+    return [
+        _forward_launch(step, part, size.n, itemsize, False)
+        for step in _passes(size)
+        for part in columns(size.c, _lanes(itemsize))
+    ]
+
+
+def input_grad(g: Array, w: Array, size: Geometry) -> Array:
+    """Slide the turned weights over the cotangent; g and w are contiguous."""
+    unmet = size.sh > size.r or size.sw > size.s
+    gx = (np.zeros if unmet else np.empty)(size.input_shape, g.dtype)
+    _run(_plan_input_grad(size, g.itemsize), g, _turned(w, size), g, gx)
+    return gx
+
+
+def _weight_rows(size: Geometry, vectors: int) -> tuple[int, int]:
+    """Return rows per tile, and bands: kernel rows that one tile takes."""
+    sc, found = size.s * size.c, _known_machine()
+    alone = found.registers - 4 if vectors == 1 else found.rows(vectors)
+    if size.r * sc <= alone:
+        return sc, size.r
+    return even(sc, found.rows(vectors)), 1
+
+
+@lru_cache(maxsize=1024)
+def _plan_weight_grad(
+    size: Geometry, itemsize: int
+) -> tuple[list[Launch], tuple[int, ...]]:
+    """Return the launches of `weight_grad` and the shape of the partial sums."""
+    parts, step = columns(size.k, _lanes(itemsize)), _forward_pass(size)
+    tiles = [_weight_rows(size, part.vectors) for part in parts]
     sc = size.s * size.c
     room = max(-(-sc // rows) * rows for rows, _ in tiles)
-    padded = size.padded[1] * size.c
-    copied = size.padded != (size.h, size.w) or room > sc
-    padded_row = padded if copied else 0
-    height = _block_height(size, itemsize, 1 << 15)
-    scratch = ((height - 1) * size.sh + size.r) * padded_row + room
+    copied = step.frame.copied or room > sc
+    height = step.block_height(_SUM_BYTES // itemsize)
+    scratch = step.scratch(height) + room if copied else 0
     chunk = -(-size.n // _CHUNKS)
     tasks = -(-size.n // chunk)
     launches = []
     for part, (rows, bands) in zip(parts, tiles):
         tile = Tile(rows, part.vectors, part.lanes, itemsize, part.masked, bands)
         values = (
-            *_image_params(size, padded_row),
-            *(part.first, part.last, part.last_lanes),
-            *(size.n, chunk, height, room),
+            *(*step.frame.params(copied), *step.window),
+            *(part.first, part.last, part.last_lanes, size.n, chunk, height, room),
         )
         address = weight_grad_task(tile.literal())
         launches.append(Launch(address, params(*values), tasks, scratch, size.flops))
-    return Plan(launches), (tasks, size.r, room, size.k)
+    return launches, (tasks, size.r, room, size.k)
 
 
 def weight_grad(x: Array, g: Array, size: Geometry) -> Array:
     """Contract images with cotangents by register tiles; both are contiguous."""
-    plan, shape = plan_weight_grad(size, x.itemsize)
+    launches, shape = _plan_weight_grad(size, x.itemsize)
     partial = np.zeros(shape, x.dtype)
-    plan.run(x, g, x, partial)
+    _run(launches, x, g, x, partial)
     return partial[:, :, : size.s * size.c].sum(0).reshape(size.kernel_shape)
-
-
-def input_grad(g: Array, w: Array, size: Geometry) -> Array:
-    """Convolve the cotangent with the weights turned by 180 degrees (stride 1)."""
-    turned = np.ascontiguousarray(w[::-1, ::-1].transpose(0, 1, 3, 2))
-    return forward(g, turned, None, transposed(size))
-
-
-@lru_cache(maxsize=1024)
-def transposed(size: Geometry) -> Geometry:
-    """Return the geometry whose forward convolution is the input gradient."""
-    return size._replace(
-        h=size.ho,
-        w=size.wo,
-        c=size.k,
-        k=size.c,
-        ho=size.h,
-        wo=size.w,
-        top=size.r - 1 - size.top,
-        bottom=size.r - 1 - size.bottom,
-        left=size.s - 1 - size.left,
-        right=size.s - 1 - size.right,
-    )

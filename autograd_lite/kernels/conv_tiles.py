@@ -14,19 +14,24 @@ from .micro import clear, copy, multiply
 
 
 @serial
-def _padded_image(scratch, image, first, count, p, itemsize):
-    """Return the address of row `first` of the padded image, and its row stride."""
-    h, row, padded_row, left = p[0], p[1], p[2], p[3]
-    if padded_row == 0:
+def _frame_rows(scratch, image, first, count, p, itemsize):
+    """Return the address of row `first` of the framed image, and the row stride.
+
+    The frame is the image with its border. Without one, rows are read in place. Else
+    `count` rows are copied; the scratch memory is zero where no row ever goes.
+    """
+    h, row, framed_row, left, top = p[0], p[1], p[2], p[3], p[4]
+    skipped, kept = p[5], p[6] * itemsize
+    if framed_row == 0:
         return image + first * row * itemsize, row
     for i in range(count):
-        target = scratch + (i * padded_row + left) * itemsize
-        if 0 <= first - p[4] + i < h:
-            source = image + (first - p[4] + i) * row * itemsize
-            copy(target, source, row * itemsize)
+        target = scratch + (i * framed_row + left) * itemsize
+        if 0 <= first - top + i < h:
+            source = image + ((first - top + i) * row + skipped) * itemsize
+            copy(target, source, kept)
         else:
-            clear(target, row * itemsize)
-    return scratch, padded_row
+            clear(target, kept)
+    return scratch, framed_row
 
 
 @cache
@@ -38,13 +43,15 @@ def forward_task(tile: tuple[int, ...]) -> int:
     """
     rows, columns, itemsize = tile[0], tile[1] * tile[2], tile[3]
 
+    # Long because a function of its own would lose the literals of the tile.
     def task(p, x, w, bias, y, scratch, index):
-        image_size, r, sc, k, ho, wo = p[5], p[6], p[7], p[8], p[9], p[10]
-        sh, pixel, first_k, last_k, lanes = p[11], p[12], p[13], p[14], p[15]
-        has_bias, blocks, height = p[16], p[17], p[18]
+        image_size, r, sc, k, ho, wo = p[7], p[8], p[9], p[10], p[11], p[12]
+        sh, pixel, first_k, last_k, lanes = p[13], p[14], p[15], p[16], p[17]
+        has_bias, blocks, height, first_w = p[18], p[19], p[20], p[21]
+        first_y, y_image, y_row, y_pixel = p[22], p[23], p[24], p[25]
         image, first = index // blocks, index % blocks * height
         height = min(height, ho - first)
-        source, row = _padded_image(
+        source, row = _frame_rows(
             scratch,
             x + image * image_size * itemsize,
             first * sh,
@@ -52,7 +59,8 @@ def forward_task(tile: tuple[int, ...]) -> int:
             p,
             itemsize,
         )
-        target = y + (image * ho + first) * wo * k * itemsize
+        w += first_w * itemsize
+        target = y + (first_y + image * y_image + first * y_row) * itemsize
         for column in range(first_k, last_k, columns):
             shift = column * itemsize
             start = bias + shift if has_bias else 0
@@ -60,12 +68,12 @@ def forward_task(tile: tuple[int, ...]) -> int:
                 for j in range(0, wo, rows):
                     j = min(j, wo - rows)
                     a = source + (i * sh * row + j * pixel) * itemsize
-                    out = target + (i * wo + j) * k * itemsize + shift
+                    out = target + (i * y_row + j * y_pixel) * itemsize + shift
                     multiply(
                         tile,
                         (a, 0, pixel, row, 1),
                         (w + shift, sc * k, k),
-                        (out, k),
+                        (out, y_pixel),
                         (start, 0),
                         (r, sc),
                         (lanes,),
@@ -78,22 +86,23 @@ def forward_task(tile: tuple[int, ...]) -> int:
 def weight_grad_task(tile: tuple[int, ...]) -> int:
     """Return the address of a task that sums the weights' gradient of some images.
 
-    Arrays: x, g, unused, partial sums `(tasks, r, room, k)`. A tile's rows are the taps
-    and channels (s, c) of one kernel row, or of all of them (bands); its sums run over
-    the pixels of a few image rows. The last tile may write rows beyond sc, hence
+    Arrays: x, g, unused, partial sums `(tasks, r, room, k)`. A tile's rows are the
+    taps and channels (s, c) of one kernel row, or of all of them (bands); its sums run
+    over the pixels of a few image rows. The last tile may write rows beyond sc, hence
     room.
     """
     rows, columns, itemsize, bands = tile[0], tile[1] * tile[2], tile[3], tile[5]
 
+    # Long because a function of its own would lose the literals of the tile.
     def task(p, x, g, unused, partial, scratch, index):
-        image_size, r, sc, k, ho, wo = p[5], p[6], p[7], p[8], p[9], p[10]
-        sh, pixel, first_k, last_k, lanes = p[11], p[12], p[13], p[14], p[15]
-        images, chunk, height, room = p[16], p[17], p[18], p[19]
+        image_size, r, sc, k, ho, wo = p[7], p[8], p[9], p[10], p[11], p[12]
+        sh, pixel, first_k, last_k, lanes = p[13], p[14], p[15], p[16], p[17]
+        images, chunk, height, room = p[18], p[19], p[20], p[21]
         target = partial + index * r * room * k * itemsize
         for image in range(index * chunk, min(images, (index + 1) * chunk)):
             for first in range(0, ho, height):
                 count = min(height, ho - first)
-                source, row = _padded_image(
+                source, row = _frame_rows(
                     scratch,
                     x + image * image_size * itemsize,
                     first * sh,

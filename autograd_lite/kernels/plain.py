@@ -174,19 +174,19 @@ def conv_weight_grad(x: Array, g: Array, size: Geometry) -> Array:
     return gw
 
 
-CHUNK = 1024  # pixels per partial sum: fixed, so that threads don't change the bits
+WIDTH = 256  # numbers summed side by side, for channels too few to fill vectors
+DEPTH = 64  # numbers per partial sum: fixed, so that threads don't change the bits
 
 
 @parallel
-def chunk_sums(g, partial):
-    """Sum the rows of `g: (pixels, k)` by chunks into `partial: (chunks, k)`."""
-    pixels, channels = g.shape
+def chunk_sums(rows, partial):
+    """Add up every DEPTH of `rows: (rows, width)` to `partial: (chunks, width)`."""
     for chunk in prange(partial.shape[0]):
         total = partial[chunk]
-        start = np.int64(chunk) * CHUNK
-        for pixel in range(start, min(pixels, start + CHUNK)):
-            for k in range(channels):
-                total[k] += g[pixel, k]
+        first = np.int64(chunk) * DEPTH
+        for row in range(first, min(rows.shape[0], first + DEPTH)):
+            for i in range(rows.shape[1]):
+                total[i] += rows[row, i]
 
 
 def channel_sum(g: Array) -> Array:
@@ -196,7 +196,14 @@ def channel_sum(g: Array) -> Array:
         >>> channel_sum(np.ones((2, 3, 4)))
         array([6., 6., 6., 6.])
     """
-    rows = np.ascontiguousarray(g).reshape(-1, g.shape[-1])
-    partial = np.zeros((-(-len(rows) // CHUNK), rows.shape[1]), g.dtype)
-    chunk_sums(rows, partial)
-    return partial.sum(0)
+    channels = g.shape[-1]
+    if g.size < WIDTH * DEPTH:
+        return g.sum(tuple(range(g.ndim - 1)))
+    width = channels * max(1, WIDTH // channels)
+    numbers = np.ascontiguousarray(g).reshape(-1)
+    whole = len(numbers) // width
+    partial = np.zeros((-(-whole // DEPTH) + 1, width), g.dtype)
+    rest = numbers[whole * width :]
+    partial[-1, : len(rest)] = rest
+    chunk_sums(numbers[: whole * width].reshape(whole, width), partial[:-1])
+    return partial.reshape(-1, channels).sum(0)

@@ -15,6 +15,7 @@ from .spaces import Arrays, FlatFunction, epsilon, inner, like, move, size_of, w
 
 # Largest machine epsilon of the arithmetic -> relative tolerance of a derivative.
 RTOL: Final = ((1e-12, 1e-6), (1e-5, 2e-4), (1.0, 2e-2))
+CLOSE: Final = 1e-6  # a step on which smooth functions are straight
 ROUNDING: Final = 100.0  # machine epsilons of the result that a derivative may be off
 
 
@@ -55,6 +56,7 @@ class Probe:
     ys: Sequence[Any]
     us: Arrays
     ws: Arrays
+    noise: float = 0.0  # found by `measured`, in the weighted results
 
     def analytic(self, us: Arrays) -> float:
         """Return the derivative along `us` by the mode under check."""
@@ -84,10 +86,22 @@ class Probe:
         with np.errstate(all="ignore"):
             return inner(self.level.fun(*move(self.xs, us, step)), self.ws)
 
+    def measured(self) -> Probe:
+        """Return the probe with its noise measured: rounding may be worse than known.
+
+        High differences of a smooth function at close points are next to zero, so that
+        what remains is noise (R. Hamming, "Introduction to applied numerical analysis",
+        1971). Functions that compute in float32 inside are found out in this way.
+        """
+        values = [self.value(self.us, k * CLOSE) for k in range(-3, 4)]
+        rest = np.abs(np.diff(values, 4)).max() / math.sqrt(70)
+        return dataclasses.replace(self, noise=finite(2 * float(rest)))
+
     @property
     def eps(self) -> float:
         """The machine epsilon of the arithmetic."""
-        return epsilon([*self.xs, *self.ys])
+        known = epsilon([*self.xs, *self.ys])
+        return min(max(known, self.noise / (self.size or 1.0)), 0.1)
 
     @property
     def size(self) -> float:
@@ -97,7 +111,7 @@ class Probe:
     @property
     def rounding(self) -> float:
         """The rounding error to be expected in the weighted results."""
-        return 4 * self.eps * self.size
+        return max(4 * self.eps * self.size, self.noise)
 
     def tolerance(self, a: float, b: float) -> float:
         """Return how far apart two values of the derivative may be."""

@@ -60,17 +60,20 @@ def inner(a: Sequence[Any], b: Sequence[Any]) -> float:
     With this product (no conjugate) pullback and pushforward are adjoint in the
     convention of `grad`, for complex arrays too.
     """
-    return math.fsum([float(np.real(_wide(x) * _wide(y)).sum()) for x, y in zip(a, b)])
+    return math.fsum(
+        [float(np.real(as_double(x) * as_double(y)).sum()) for x, y in zip(a, b)]
+    )
 
 
 def size_of(a: Sequence[Any], b: Sequence[Any]) -> float:
     """Return the root of the sum of |a * b|**2: the magnitude of a sum with noise."""
     return math.hypot(
-        *[float(np.linalg.norm(_wide(x) * _wide(y))) for x, y in zip(a, b)]
+        *[float(np.linalg.norm(as_double(x) * as_double(y))) for x, y in zip(a, b)]
     )
 
 
-def _wide(x: Any) -> Any:
+def as_double(x: Any) -> Any:
+    """Return an array in double precision, or better if it is."""
     x = np.asarray(x)
     return x.astype(DOUBLE[x.dtype.kind], copy=False)
 
@@ -110,20 +113,28 @@ def _phase(rng: np.random.Generator, x: Any) -> Any:
     return rng.choice([-1.0, 1.0], x.shape)
 
 
-def aligned(us: Arrays, gs: Sequence[Any]) -> Arrays:
-    """Turn each element of `us` so that its product with that of `gs` is positive.
+def levelled(us: Arrays, gs: Sequence[Any]) -> Arrays:
+    """Turn and shrink the elements of `us` so that all products u * g are alike.
 
-    In the sum of such products nothing cancels, and a small relative error shows.
-    Elements for which g is zero, or not finite, stay as they are.
+    In the sum of such products nothing cancels, so that a small relative error shows;
+    and nothing drowns, so that a single wrong element shows. Products many orders below
+    the largest stay as small as they are: their share would be rounding error.
     """
+    sizes = [np.abs(as_double(u) * as_double(g)) for u, g in zip(us, gs, strict=True)]
+    usable = [np.isfinite(size) & (size > 0) for size in sizes]
+    kept = np.concatenate([size[at] for size, at in zip(sizes, usable)])
+    if not kept.size:
+        return us
+    target = max(float(kept.min()), float(kept.max()) * epsilon(us) ** (1 / 3))
     found = []
-    for u, g in zip(us, gs, strict=True):
-        g = np.conj(_wide(g))
-        size = np.abs(g)
-        usable = np.isfinite(size) & (size > 0)
-        turn = np.divide(g, size, out=np.ones_like(g), where=usable)
-        turned = np.where(usable, np.abs(u) * turn, u)
-        found.append(np.asarray(turned, u.dtype))
+    for u, g, size, at in zip(us, gs, sizes, usable):
+        product = np.divide(
+            as_double(u) * as_double(g), size, out=np.ones_like(u), where=at
+        )
+        shrink = np.divide(
+            target, size, out=np.ones(u.shape), where=at & (size > target)
+        )
+        found.append(np.asarray(u * np.conj(product) * shrink, u.dtype))
     return found
 
 
@@ -135,7 +146,7 @@ def magnitudes(xs: Sequence[Any], careful: bool = False) -> Arrays:
     """
     found = []
     for x in xs:
-        size = np.abs(_wide(x))
+        size = np.abs(as_double(x))
         largest = float(size.max(initial=0.0)) or 1.0
         if careful:
             typical = float(size.min(initial=largest, where=size > 0))

@@ -1,0 +1,74 @@
+"""Layers, losses and initialisers as functions: parameters in, arrays out.
+
+Nothing here has a memory. Parameters are arrays or trees of them, what a layer learns
+without gradients is passed in and returned, and what is random draws from a
+`numpy.random.Generator` that the caller passes.
+
+Images are `(n, h, w, c)`, kernels `(r, s, c, k)`, dense weights `(inputs, outputs)`.
+
+>>> import numpy as np
+>>> rng = np.random.default_rng(0)
+>>> x, w = np.ones((2, 28, 28, 1), np.float32), he_normal(rng, (3, 3, 1, 8))
+>>> max_pool(relu(conv(x, w)), 2).shape
+(2, 13, 13, 8)
+"""
+
+from .activations import (
+    gelu,
+    leaky_relu,
+    log_softmax,
+    relu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+)
+from .images import avg_pool, conv, max_pool
+from .initialisers import (
+    glorot_normal,
+    glorot_uniform,
+    he_normal,
+    he_uniform,
+    lecun_normal,
+    lecun_uniform,
+)
+from .layers import (
+    batch_norm,
+    dense,
+    dropout,
+    flatten,
+    init_batch_norm,
+    init_batch_norm_state,
+    layer_norm,
+)
+from .losses import cross_entropy, l2_penalty, one_hot
+
+__all__ = [
+    "avg_pool",
+    "batch_norm",
+    "conv",
+    "cross_entropy",
+    "dense",
+    "dropout",
+    "flatten",
+    "gelu",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "init_batch_norm",
+    "init_batch_norm_state",
+    "l2_penalty",
+    "layer_norm",
+    "leaky_relu",
+    "lecun_normal",
+    "lecun_uniform",
+    "log_softmax",
+    "max_pool",
+    "one_hot",
+    "relu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+]

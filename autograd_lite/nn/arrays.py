@@ -1,0 +1,60 @@
+"""What layers check about the arrays they are given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError, DifferentiationTypeError, ShapeError
+
+
+def as_array(x: Any) -> Any:
+    """Return arrays and tracers unchanged, and numbers and lists as arrays."""
+    return x if hasattr(x, "dtype") else np.asarray(x)
+
+
+def as_float(x: Any, what: str) -> Any:
+    """Return x as an array; raise `TypeError` unless it holds floats."""
+    x = as_array(x)
+    if x.dtype.kind not in "fc":
+        raise DifferentiationTypeError(
+            f"{what} has dtype {x.dtype} and shape {x.shape}, expected floats. "
+            "Convert it: x.astype(np.float32)."
+        )
+    return x
+
+
+def check_kernel_dtypes(**arrays: Any) -> None:
+    """Raise `TypeError` unless arrays are all float32 or all float64."""
+    dtypes = {name: x.dtype for name, x in arrays.items()}
+    if len(set(dtypes.values())) > 1 or not all(
+        d.char in "fd" for d in dtypes.values()
+    ):
+        found = ", ".join(f"{name} {dtype}" for name, dtype in dtypes.items())
+        raise DifferentiationTypeError(
+            f"expected one dtype, float32 or float64, got {found}. "
+            "Convert with x.astype(np.float32)."
+        )
+
+
+def check_ndim(x: Any, ndim: int, what: str, form: str) -> None:
+    """Raise `ShapeError` unless x has `ndim` axes."""
+    if x.ndim != ndim:
+        raise ShapeError(f"{what} has shape {x.shape}, expected {form}.")
+
+
+def check_choice(value: Any, name: str, choices: tuple[str, ...]) -> None:
+    """Raise `ArgumentError` unless `value` is one of `choices`."""
+    if value not in choices:
+        listed = ", ".join(map(repr, choices))
+        raise ArgumentError(f"{name}={value!r}: expected one of {listed}.")
+
+
+def check_generator(rng: Any) -> None:
+    """Raise `TypeError` unless `rng` is a `numpy.random.Generator`."""
+    if not isinstance(rng, np.random.Generator):
+        raise DifferentiationTypeError(
+            f"rng is {rng!r}, expected a numpy.random.Generator: make one with "
+            "np.random.default_rng(seed)."
+        )

@@ -1,0 +1,175 @@
+"""How a rule for one leaf becomes an optimiser of whole trees.
+
+A rule overwrites vectors in place. Here trees are taken apart and compared, buffers are
+copied unless they were given up, and trees are put together again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from types import ModuleType
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+
+from .. import tree
+from ..errors import ArgumentError, DifferentiationTypeError, ShapeError, TreeError
+
+State: TypeAlias = Any
+Vector: TypeAlias = "np.ndarray[Any, Any]"
+# What happens to the leaves at one step: a kernel that overwrites the vectors of the
+# gradient (with the update) and the moments, and may read the one of the parameter.
+LeafRule: TypeAlias = Callable[..., None]
+
+
+class _Update(Protocol):
+    """The second function of an `Optimizer`."""
+
+    def __call__(
+        self, grads: Any, state: State, params: Any = None, donate: bool = False
+    ) -> tuple[Any, State]: ...
+
+
+class Optimizer(NamedTuple):
+    """The two functions that an optimiser consists of.
+
+    `init(params) -> state`
+    `update(grads, state, params=None, donate=False) -> (updates, state)`
+    """
+
+    init: Callable[[Any], State]
+    update: _Update
+
+
+@cache
+def kernels() -> ModuleType:
+    """Return `kernels.optim`; imported on first use, because it loads Numba."""
+    from ..kernels import optim as kernels
+
+    return kernels
+
+
+def leafwise(
+    at: Callable[[int], LeafRule], moments: tuple[str, ...], needs_params: bool = False
+) -> Optimizer:
+    """Return the optimiser that applies the rule `at(count)` to each leaf.
+
+    Its state holds the count of steps and, for each name in `moments`, a tree of arrays
+    like the parameters.
+    """
+
+    def init(params: Any) -> State:
+        leaves, treedef = tree.flatten(params)
+        arrays = [float_array(leaf, i, params) for i, leaf in enumerate(leaves)]
+        zeros = {m: [np.zeros(a.shape, a.dtype) for a in arrays] for m in moments}
+        return {"step": 0} | {m: tree.unflatten(treedef, z) for m, z in zeros.items()}
+
+    def update(
+        grads: Any, state: State, params: Any = None, donate: bool = False
+    ) -> tuple[Any, State]:
+        leaves, treedef = tree.flatten(grads)
+        kept = _parameters(treedef, params, grads) if needs_params else []
+        taken = {id(root(p)) for column in kept for p in column}
+        us = buffers_of(leaves, grads, donate, taken)
+        columns = [
+            buffers_of(_moment(treedef, state, m, grads), grads, donate, taken)
+            for m in moments
+        ]
+        count = int(state["step"])
+        rule = at(count)
+        for row in rows(grads, us, *columns, *kept):
+            rule(*row)
+        new = {m: tree_of(treedef, column) for m, column in zip(moments, columns)}
+        return tree_of(treedef, us), {"step": count + 1} | new
+
+    return Optimizer(init, update)
+
+
+def _moment(treedef: tree.TreeDef, state: State, name: str, grads: Any) -> list[Any]:
+    if not isinstance(state, dict) or name not in state:
+        raise ArgumentError(
+            f"the state has no {name!r}: it is not this optimiser's. "
+            "Make one with init(params)."
+        )
+    return like(treedef, state[name], grads, f"the state's {name!r}")
+
+
+def _parameters(treedef: tree.TreeDef, params: Any, grads: Any) -> list[list[Any]]:
+    if params is None:
+        raise ArgumentError(
+            "weight decay needs the parameters: write update(grads, state, params)."
+        )
+    leaves = like(treedef, params, grads, "the parameters")
+    return [[float_array(leaf, i, params) for i, leaf in enumerate(leaves)]]
+
+
+def like(treedef: tree.TreeDef, other: Any, whole: Any, what: str) -> list[Any]:
+    """Return the leaves of `other`, a tree like `whole`; if not, raise `TreeError`."""
+    leaves, otherdef = tree.flatten(other)
+    if otherdef != treedef:
+        try:
+            tree.map(lambda *_: None, whole, other)
+        except TreeError as error:
+            raise TreeError(f"{what} do not match: {error}") from None
+    return leaves
+
+
+def float_array(leaf: Any, index: int, whole: Any) -> Vector:
+    """Return a leaf as an array of float32 or float64."""
+    array = np.asarray(leaf)
+    if array.dtype.char not in "fd":
+        raise DifferentiationTypeError(
+            f"the leaf {tree.paths(whole)[index]!r} has dtype {array.dtype}, but "
+            "optimisers work on float32 and float64. Keep what is not trained out of "
+            "the tree, or convert it with x.astype(np.float32)."
+        )
+    return array
+
+
+def buffers_of(
+    leaves: Sequence[Any], whole: Any, donate: bool, taken: set[int]
+) -> list[Vector]:
+    """Return arrays that hold the leaves and may be overwritten.
+
+    Donated leaves are returned themselves, except where they are read-only or share
+    memory with an array in `taken`, which keeps account.
+    """
+    found = []
+    for i, leaf in enumerate(leaves):
+        array = float_array(leaf, i, whole)
+        if not donate or not _reusable(array) or id(root(array)) in taken:
+            array = np.array(array, order="C")
+        taken.add(id(root(array)))
+        found.append(array)
+    return found
+
+
+def _reusable(array: Vector) -> bool:
+    return array.flags.writeable and array.flags.c_contiguous
+
+
+def root(array: Any) -> Any:
+    """Return the object that owns an array's memory."""
+    while getattr(array, "base", None) is not None:
+        array = array.base
+    return array
+
+
+def rows(whole: Any, *columns: Sequence[Vector]) -> Iterator[list[Vector]]:
+    """Yield corresponding leaves as vectors, after a check that they are alike."""
+    for i, row in enumerate(zip(*columns, strict=True)):
+        first = row[0]
+        for other in row[1:]:
+            if other.shape != first.shape or other.dtype != first.dtype:
+                raise ShapeError(
+                    f"the leaf {tree.paths(whole)[i]!r} has shape {first.shape} and "
+                    f"dtype {first.dtype}, but what belongs to it has {other.shape} "
+                    f"and {other.dtype}. Was the state made for other parameters?"
+                )
+        yield [array.reshape(-1) for array in row]
+
+
+def tree_of(treedef: tree.TreeDef, arrays: Sequence[Vector]) -> Any:
+    """Return the tree of these arrays, those without axes as scalars."""
+    return tree.unflatten(treedef, [a if a.ndim else a[()] for a in arrays])

@@ -7,6 +7,7 @@
 """
 
 from . import errors, tree
+from . import numpy as numpy  # gives tracers their operators
 from .api import grad, jvp, value_and_grad, vjp, vmap
 from .core import defbatch, defjvp, defvjp, defvjp_argnums, elementwise, primitive
 from .errors import AutogradError

@@ -239,7 +239,7 @@ def _where_to_put(
             f"data set {name!r} was not found: {problem}.",
             "Put these files, plain, .gz or .xz,",
             *(f"  {file}" for file in wanted),
-            "all into one folder of these (--data-dir and $AUTOGRAD_LITE_DATA add some):",
+            "all into one of these (--data-dir and $AUTOGRAD_LITE_DATA add some):",
             *places,
         ]
     )

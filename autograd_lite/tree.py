@@ -67,6 +67,8 @@ class _Star:
 _STAR = _Star()
 _LEAF = TreeDef(None, None, (), 1)
 _REGISTRY: dict[type, _Container] = {}
+# What most leaves are; known without asking whether it is some kind of container.
+_LEAF_TYPES = frozenset({np.ndarray, np.float32, np.float64, float})
 
 
 def register(
@@ -88,6 +90,8 @@ def register(
     """
     if not isinstance(cls, type):
         raise TypeError(f"register needs a class, got {cls!r}")
+    if cls in _LEAF_TYPES:
+        raise ValueError(f"{cls.__name__} is a leaf and cannot be a container")
     if cls in _REGISTRY:
         raise ValueError(f"{cls.__name__} is registered as a container already")
     _REGISTRY[cls] = _Container(flatten_node, unflatten_node, _positions)
@@ -183,6 +187,9 @@ def flatten(tree: Any) -> tuple[list[Any], TreeDef]:
 
 def _flatten_into(tree: Any, found: list[Any]) -> TreeDef:
     cls = type(tree)
+    if cls in _LEAF_TYPES:
+        found.append(tree)
+        return _LEAF
     container = _REGISTRY.get(cls) or _container(cls)
     if container is None:
         found.append(tree)

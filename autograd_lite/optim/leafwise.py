@@ -117,7 +117,7 @@ def like(treedef: tree.TreeDef, other: Any, whole: Any, what: str) -> list[Any]:
 
 def float_array(leaf: Any, index: int, whole: Any) -> Vector:
     """Return a leaf as an array of float32 or float64."""
-    array = np.asarray(leaf)
+    array = leaf if type(leaf) is np.ndarray else np.asarray(leaf)
     if array.dtype.char not in "fd":
         raise DifferentiationTypeError(
             f"the leaf {tree.paths(whole)[index]!r} has dtype {array.dtype}, but "
@@ -138,21 +138,18 @@ def buffers_of(
     found = []
     for i, leaf in enumerate(leaves):
         array = float_array(leaf, i, whole)
-        if not donate or not _reusable(array) or id(root(array)) in taken:
+        if not donate or not array.flags.carray or id(root(array)) in taken:
             array = np.array(array, order="C")
         taken.add(id(root(array)))
         found.append(array)
     return found
 
 
-def _reusable(array: Vector) -> bool:
-    return array.flags.writeable and array.flags.c_contiguous
-
-
 def root(array: Any) -> Any:
     """Return the object that owns an array's memory."""
-    while getattr(array, "base", None) is not None:
-        array = array.base
+    base = array.base
+    while base is not None:
+        array, base = base, getattr(base, "base", None)
     return array
 
 

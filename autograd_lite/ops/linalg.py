@@ -9,8 +9,9 @@ from .basic import cast, reshape, sum, unbroadcast
 from .shape import swap_last
 
 # Products with fewer multiplications go to NumPy without asking our own kernel: the
-# question alone would cost more than what it can gain, and it loads Numba.
-SMALL_PRODUCT = 1 << 20
+# question alone would cost more than what it can gain, and it loads Numba. OpenBLAS
+# starts threads just above this; beside Numba's they made one product take 3 ms.
+SMALL_PRODUCT = 1 << 18
 
 # -- matmul ---------------------------------------------------------------------------
 

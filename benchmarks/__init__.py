@@ -1,0 +1,1 @@
+"""Measures autograd_lite against other libraries: `python -m benchmarks --help`."""

@@ -1,0 +1,103 @@
+"""What a fresh process pays: for the import, and for the first training step."""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from time import perf_counter
+
+from benchmarks import tables
+from benchmarks.cases import NETS, Step
+from benchmarks.run import OURS, Result
+from benchmarks.timing import ratio
+
+IMPORTS = {"numpy": "import numpy", OURS: f"import {OURS}"}
+FIRST_STEP = "from benchmarks.{file} import step; from benchmarks.cases import Step; "
+FIRST_STEP += "step({name!r}, Step({net!r}, 64)).run()"
+
+
+def fresh_process(code: str, variables: Mapping[str, str] | None = None) -> float:
+    """Seconds from the start of a new Python to its end, having run `code`."""
+    start = perf_counter()
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        env={**os.environ, **(variables or {})},
+    )
+    return perf_counter() - start
+
+
+def import_times(rounds: int) -> dict[str, list[float]]:
+    """Seconds of processes that import NumPy, and ours, alternately."""
+    times: dict[str, list[float]] = {name: [] for name in IMPORTS}
+    with tables.progress(rounds) as step:
+        for _ in range(rounds):
+            step("imports")
+            for name, code in IMPORTS.items():
+                times[name].append(fresh_process(code))
+    return times
+
+
+def measure_imports(rounds: int) -> list[Result]:
+    """Results of the imports: what ours takes beyond NumPy's is the figure to read."""
+    times = import_times(rounds)
+    extra = [a - b for a, b in zip(times[OURS], times["numpy"])]
+    results = [
+        _result("import", name, seconds, times[OURS] if name != OURS else None)
+        for name, seconds in times.items()
+    ]
+    return [*results, _result("import", "ours beyond numpy's", extra)]
+
+
+def measure_first_steps(peers: list[str], rounds: int) -> list[Result]:
+    """Results of a process that makes one training step, import included, per net.
+
+    Cold means that no compiled kernel lies on disk; it is measured once.
+    """
+    results = []
+    nets = list(NETS)
+    with tables.progress(len(nets)) as step:
+        for net in nets:
+            step(f"first step of {net}")
+            results += _first_steps(net, peers, rounds)
+    return results
+
+
+def _first_steps(net: str, peers: list[str], rounds: int) -> list[Result]:
+    codes = {OURS: FIRST_STEP.format(file="ours", name=OURS, net=net)}
+    if "torch nhwc" in peers:
+        name = "torch nhwc"
+        codes[name] = FIRST_STEP.format(file="peers.torch", name=name, net=net)
+    with tempfile.TemporaryDirectory() as empty:
+        cold = fresh_process(codes[OURS], {"NUMBA_CACHE_DIR": empty})
+    times: dict[str, list[float]] = {name: [] for name in codes}
+    for name in codes:
+        fresh_process(codes[name])  # fills the cache of kernels, and the disk's
+    for _ in range(rounds):
+        for name, code in codes.items():
+            times[name].append(fresh_process(code))
+    case = f"first {Step(net, 64).label}"
+    return [
+        _result(case, f"{OURS}, cold", [cold]),
+        *(
+            _result(case, name, seconds, times[OURS] if name != OURS else None)
+            for name, seconds in times.items()
+        ),
+    ]
+
+
+def _result(
+    case: str, name: str, seconds: list[float], ours: list[float] | None = None
+) -> Result:
+    return Result(
+        suite="startup",
+        case=case,
+        contender=name,
+        value=statistics.median(seconds) * 1e3,
+        unit="ms",
+        gflops=None,
+        ratio=ratio(ours, seconds) if ours else None,
+        blocks=tuple(s * 1e3 for s in seconds),
+    )

@@ -11,7 +11,8 @@ import specifications
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograd_lite.kernels import conv
+from autograd_lite.kernels import conv, micro, winograd
+from autograd_lite.kernels.geometry import geometry
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-13}
 
@@ -80,8 +81,8 @@ def geometries(draw):
 
 @settings(max_examples=150, deadline=None)
 @given(geometries(), st.sampled_from((np.float32, np.float64)))
-def test_any_geometry_matches_the_twins(geometry, dtype):
-    x_shape, w_shape, window = geometry
+def test_any_geometry_matches_the_twins(shapes, dtype):
+    x_shape, w_shape, window = shapes
     check_against_twins(*random_case(x_shape, w_shape, window, dtype), window)
 
 
@@ -92,6 +93,7 @@ SHAPES = [
     ((2, 28, 28, 1), (3, 3, 1, 32), SAME),
     ((2, 28, 28, 32), (3, 3, 32, 32), SAME),
     ((9, 14, 14, 64), (3, 3, 64, 64), SAME),
+    ((3, 26, 26, 32), (3, 3, 32, 32), PLAIN),
     ((2, 6, 17, 3), (5, 5, 3, 47), SAME),
     ((2, 33, 20, 6), (3, 3, 6, 10), ((2, 2), ((1, 1), (1, 1)), (1, 1), 1)),
     ((2, 40, 41, 3), (7, 7, 3, 64), ((2, 2), ((3, 3), (3, 3)), (1, 1), 1)),
@@ -112,8 +114,8 @@ def test_named_shapes_match_the_twins(case, dtype):
 @settings(max_examples=60, deadline=None)
 @given(geometries())
 @example(((2, 28, 28, 1), (3, 3, 1, 16), PLAIN))
-def test_gradients_are_adjoints_of_the_forward_map(geometry):
-    x_shape, w_shape, window = geometry
+def test_gradients_are_adjoints_of_the_forward_map(shapes):
+    x_shape, w_shape, window = shapes
     x, w, _, g = random_case(x_shape, w_shape, window)
     scale = np.sqrt(x.size * w.size * g.size) + 1
     product = np.vdot(conv.conv_forward(x, w, None, *window), g)
@@ -192,8 +194,8 @@ def test_an_empty_batch_gives_empty_results_and_zero_gradients(kernel):
 
 @settings(max_examples=40, deadline=None)
 @given(geometries())
-def test_im2col_matches_its_twin_and_col2im_is_its_adjoint(geometry):
-    x_shape, w_shape, (stride, padding, dilation, _) = geometry
+def test_im2col_matches_its_twin_and_col2im_is_its_adjoint(shapes):
+    x_shape, w_shape, (stride, padding, dilation, _) = shapes
     window = (w_shape[:2], stride, padding, dilation)
     x = np.random.default_rng(0).standard_normal(x_shape)
     cols = conv.im2col(x, *window)
@@ -213,13 +215,49 @@ def test_channel_sum_adds_all_axes_but_the_last(shape, dtype):
     assert_close(actual, exact, scale=np.abs(g).sum() / shape[-1])
 
 
+WINOGRAD = ((9, 14, 14, 32), (3, 3, 32, 64), SAME)
+
+
+def all_three(kernels, x, w, b, g, window):
+    """Return output and gradients by a module of kernels or twins."""
+    return (
+        kernels.conv_forward(x, w, b, *window),
+        kernels.conv_input_grad(g, w, x.shape, *window),
+        kernels.conv_weight_grad(x, g, w.shape, *window),
+    )
+
+
+@pytest.mark.skipif(micro.machine() is None, reason="needs register tiles")
+def test_winograd_is_accurate_to_a_millionth():
+    x_shape, w_shape, window = WINOGRAD
+    assert winograd.fits(geometry(x_shape, w_shape, *window), 4)
+    case = random_case(x_shape, w_shape, window, np.float32)
+    exact = all_three(specifications, *(a.astype(np.float64) for a in case), window)
+    for actual, expected in zip(all_three(conv, *case, window), exact):
+        assert np.abs(actual - expected).max() <= 1e-6 * np.abs(expected).max()
+
+
+@pytest.mark.filterwarnings("ignore:(invalid value|overflow):RuntimeWarning")
+@pytest.mark.parametrize("value", [np.nan, np.inf, 3e38])
+@pytest.mark.parametrize("place", ["x", "w", "g"])
+def test_winograd_leaves_what_is_not_finite_to_the_direct_method(value, place):
+    x_shape, w_shape, window = WINOGRAD
+    x, w, b, g = random_case(x_shape, w_shape, window, np.float32)
+    spoiled = {"x": x, "w": w, "g": g}[place]
+    spoiled[tuple(size // 2 for size in spoiled.shape)] = value
+    expected = all_three(specifications, x, w, b, g, window)
+    for actual, wanted in zip(all_three(conv, x, w, b, g, window), expected):
+        np.testing.assert_array_equal(np.isnan(actual), np.isnan(wanted))
+        np.testing.assert_array_equal(np.isinf(actual), np.isinf(wanted))
+
+
 VARIANT = """
 import numpy as np, sys
 sys.path.insert(0, "tests")
 from test_kernels_conv import SHAPES, check_against_twins, random_case
 from autograd_lite.kernels import micro
 assert (micro.machine() and micro.machine().name) == {expected!r}
-for x_shape, w_shape, window in SHAPES[:10:3]:
+for x_shape, w_shape, window in SHAPES[:11:2]:
     check_against_twins(*random_case(x_shape, w_shape, window, np.float32), window)
 """
 

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from . import conv_fast, plain, pointwise
+from . import conv_fast, plain, pointwise, winograd
 from .conv_fast import tiles_fit
 from .geometry import Geometry, Padding, Pair, geometry
 from .launch import Array
@@ -27,37 +27,43 @@ __all__ = [
     "im2col",
 ]
 
-Table: TypeAlias = tuple[tuple[Callable[[Geometry], bool], Callable[..., Array]], ...]
+Fits: TypeAlias = Callable[[Geometry, int], bool]
+Table: TypeAlias = tuple[tuple[Fits, Callable[..., Array]], ...]
 
 
-def _always(size: Geometry) -> bool:
+def _always(size: Geometry, itemsize: int) -> bool:
     return True
 
 
 FORWARD: Final[Table] = (
     (pointwise.fits, pointwise.forward),
+    (winograd.fits, winograd.forward),
     (tiles_fit, conv_fast.forward),
     (_always, plain.conv_forward),
 )
 
 INPUT_GRAD: Final[Table] = (
     (pointwise.fits, pointwise.input_grad),
+    (winograd.fits, winograd.input_grad),
     (tiles_fit, conv_fast.input_grad),
     (_always, plain.conv_input_grad),
 )
 
 WEIGHT_GRAD: Final[Table] = (
     (pointwise.fits, pointwise.weight_grad),
+    (winograd.fits, winograd.weight_grad),
     (tiles_fit, conv_fast.weight_grad),
     (_always, plain.conv_weight_grad),
 )
 
 
 @lru_cache(maxsize=1024)
-def _choose(table: Table, *sizes: Any) -> tuple[Callable[..., Array], Geometry]:
+def _choose(
+    table: Table, itemsize: int, *sizes: Any
+) -> tuple[Callable[..., Array], Geometry]:
     """Return the kernel for a geometry, and the geometry."""
     size = geometry(*sizes)
-    return next(kernel for fits, kernel in table if fits(size)), size
+    return next(kernel for fits, kernel in table if fits(size, itemsize)), size
 
 
 def conv_forward(
@@ -82,7 +88,7 @@ def conv_forward(
                [9., 9.]])
     """
     sizes = (x.shape, w.shape, stride, padding, dilation, groups)
-    kernel, size = _choose(FORWARD, *sizes)
+    kernel, size = _choose(FORWARD, x.itemsize, *sizes)
     bias = None if b is None else np.ascontiguousarray(b)
     return kernel(np.ascontiguousarray(x), np.ascontiguousarray(w), bias, size)
 
@@ -108,7 +114,7 @@ def conv_input_grad(
                [2, 4, 4, 2]])
     """
     sizes = (tuple(input_shape), w.shape, stride, padding, dilation, groups)
-    kernel, size = _choose(INPUT_GRAD, *sizes)
+    kernel, size = _choose(INPUT_GRAD, g.itemsize, *sizes)
     return kernel(np.ascontiguousarray(g), np.ascontiguousarray(w), size)
 
 
@@ -130,7 +136,7 @@ def conv_weight_grad(
         array([[4., 4., 4., 4., 4.]])
     """
     sizes = (x.shape, tuple(kernel_shape), stride, padding, dilation, groups)
-    kernel, size = _choose(WEIGHT_GRAD, *sizes)
+    kernel, size = _choose(WEIGHT_GRAD, x.itemsize, *sizes)
     return kernel(np.ascontiguousarray(x), np.ascontiguousarray(g), size)
 
 

@@ -32,18 +32,18 @@ _UNROLL: Final = 32
 _CHUNKS: Final = 8
 
 
-def tiles_fit(size: Geometry) -> bool:
+def tiles_fit(size: Geometry, itemsize: int) -> bool:
     """Tell whether register tiles can do it: a known machine, an ordinary window."""
     usual = size.dh == size.dw == size.groups == 1
     return usual and min(size.output_shape) > 0 and machine() is not None
 
 
-def _lanes(itemsize: int) -> int:
+def lanes_of(itemsize: int) -> int:
     """Return the lanes of a full vector."""
-    return _known_machine().vector_bytes // itemsize
+    return known_machine().vector_bytes // itemsize
 
 
-def _known_machine() -> Machine:
+def known_machine() -> Machine:
     found = machine()
     assert found is not None, "no kernel chosen by tiles_fit runs without a machine"
     return found
@@ -122,7 +122,7 @@ class Pass(NamedTuple):
         return ((height - 1) * self.sh + self.r) * self.frame.width * self.frame.c
 
 
-def _run(launches: list[Launch], *arrays: Array) -> None:
+def run(launches: list[Launch], *arrays: Array) -> None:
     flat = [array.reshape(-1) for array in arrays]
     for launch in launches:
         launch(*flat)
@@ -133,7 +133,7 @@ def _forward_launch(
 ) -> Launch:
     """Return the launch of a pass for some of its output channels."""
     taps = (step.r, step.s * step.frame.c)
-    rows = even(step.wo, _known_machine().rows(part.vectors))
+    rows = even(step.wo, known_machine().rows(part.vectors))
     unroll = taps if taps[0] * taps[1] <= _UNROLL else (0, 0)
     tile = Tile(rows, part.vectors, part.lanes, itemsize, part.masked, unroll=unroll)
     height, copied = step.block_height(_BLOCK_BYTES // itemsize), step.frame.copied
@@ -149,7 +149,7 @@ def _forward_launch(
     return Launch(address, params(*values), n * blocks, scratch, flops)
 
 
-def _forward_pass(size: Geometry) -> Pass:
+def forward_pass(size: Geometry) -> Pass:
     height, width = (size.ho - 1) * size.sh + size.r, (size.wo - 1) * size.sw + size.s
     frame = Frame(size.h, size.w, size.c, size.top, size.left, height, width)
     window = (size.r, size.s, size.k, size.ho, size.wo, size.sh, size.sw)
@@ -159,10 +159,10 @@ def _forward_pass(size: Geometry) -> Pass:
 
 @lru_cache(maxsize=1024)
 def _plan_forward(size: Geometry, itemsize: int, has_bias: bool) -> list[Launch]:
-    step = _forward_pass(size)
+    step = forward_pass(size)
     return [
         _forward_launch(step, part, size.n, itemsize, has_bias)
-        for part in columns(size.k, _lanes(itemsize))
+        for part in columns(size.k, lanes_of(itemsize))
     ]
 
 
@@ -170,7 +170,7 @@ def forward(x: Array, w: Array, b: Array | None, size: Geometry) -> Array:
     """Convolve with register tiles; x and w are contiguous."""
     y = np.empty(size.output_shape, x.dtype)
     launches = _plan_forward(size, x.itemsize, b is not None)
-    _run(launches, x, w, x if b is None else b, y)
+    run(launches, x, w, x if b is None else b, y)
     return y
 
 
@@ -209,7 +209,7 @@ def phases(size: int, taps: int, stride: int, border: int) -> list[Phase]:
 
 
 @lru_cache(maxsize=1024)
-def _passes(size: Geometry) -> list[Pass]:
+def input_grad_passes(size: Geometry) -> list[Pass]:
     """Return the passes over the cotangent that make up the input gradient."""
     rows = phases(size.h, size.r, size.sh, size.top)
     across = phases(size.w, size.s, size.sw, size.left)
@@ -225,7 +225,7 @@ def _passes(size: Geometry) -> list[Pass]:
     return result
 
 
-def _turned(w: Array, size: Geometry) -> Array:
+def turned_weights(w: Array, size: Geometry) -> Array:
     """Return the weights of all passes of the input gradient, one after the other."""
     parts = [
         w[i.tap :: size.sh, j.tap :: size.sw][::-1, ::-1].transpose(0, 1, 3, 2).ravel()
@@ -239,8 +239,8 @@ def _turned(w: Array, size: Geometry) -> Array:
 def _plan_input_grad(size: Geometry, itemsize: int) -> list[Launch]:
     return [
         _forward_launch(step, part, size.n, itemsize, False)
-        for step in _passes(size)
-        for part in columns(size.c, _lanes(itemsize))
+        for step in input_grad_passes(size)
+        for part in columns(size.c, lanes_of(itemsize))
     ]
 
 
@@ -248,13 +248,13 @@ def input_grad(g: Array, w: Array, size: Geometry) -> Array:
     """Slide the turned weights over the cotangent; g and w are contiguous."""
     unmet = size.sh > size.r or size.sw > size.s
     gx = (np.zeros if unmet else np.empty)(size.input_shape, g.dtype)
-    _run(_plan_input_grad(size, g.itemsize), g, _turned(w, size), g, gx)
+    run(_plan_input_grad(size, g.itemsize), g, turned_weights(w, size), g, gx)
     return gx
 
 
 def _weight_rows(size: Geometry, vectors: int) -> tuple[int, int]:
     """Return rows per tile, and bands: kernel rows that one tile takes."""
-    sc, found = size.s * size.c, _known_machine()
+    sc, found = size.s * size.c, known_machine()
     alone = found.registers - 4 if vectors == 1 else found.rows(vectors)
     if size.r * sc <= alone:
         return sc, size.r
@@ -266,7 +266,7 @@ def _plan_weight_grad(
     size: Geometry, itemsize: int
 ) -> tuple[list[Launch], tuple[int, ...]]:
     """Return the launches of `weight_grad` and the shape of the partial sums."""
-    parts, step = columns(size.k, _lanes(itemsize)), _forward_pass(size)
+    parts, step = columns(size.k, lanes_of(itemsize)), forward_pass(size)
     tiles = [_weight_rows(size, part.vectors) for part in parts]
     sc = size.s * size.c
     room = max(-(-sc // rows) * rows for rows, _ in tiles)
@@ -291,5 +291,5 @@ def weight_grad(x: Array, g: Array, size: Geometry) -> Array:
     """Contract images with cotangents by register tiles; both are contiguous."""
     launches, shape = _plan_weight_grad(size, x.itemsize)
     partial = np.zeros(shape, x.dtype)
-    _run(launches, x, g, x, partial)
+    run(launches, x, g, x, partial)
     return partial[:, :, : size.s * size.c].sum(0).reshape(size.kernel_shape)

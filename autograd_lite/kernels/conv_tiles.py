@@ -14,7 +14,7 @@ from .micro import clear, copy, multiply
 
 
 @serial
-def _frame_rows(scratch, image, first, count, p, itemsize):
+def frame_rows(scratch, image, first, count, p, itemsize):
     """Return the address of row `first` of the framed image, and the row stride.
 
     The frame is the image with its border. Without one, rows are read in place. Else
@@ -51,7 +51,7 @@ def forward_task(tile: tuple[int, ...]) -> int:
         first_y, y_image, y_row, y_pixel = p[22], p[23], p[24], p[25]
         image, first = index // blocks, index % blocks * height
         height = min(height, ho - first)
-        source, row = _frame_rows(
+        source, row = frame_rows(
             scratch,
             x + image * image_size * itemsize,
             first * sh,
@@ -102,7 +102,7 @@ def weight_grad_task(tile: tuple[int, ...]) -> int:
         for image in range(index * chunk, min(images, (index + 1) * chunk)):
             for first in range(0, ho, height):
                 count = min(height, ho - first)
-                source, row = _frame_rows(
+                source, row = frame_rows(
                     scratch,
                     x + image * image_size * itemsize,
                     first * sh,

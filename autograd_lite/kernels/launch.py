@@ -14,14 +14,11 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 from llvmlite import ir
 from numba import cfunc, get_num_threads, prange, types
-from numba.extending import intrinsic
 
 from .jit import parallel, serial
+from .micro import emitted
 
 Array: TypeAlias = np.ndarray[Any, Any]
-
-# Numba's annotations make callers pass what only Numba passes.
-_emitted: Final[Any] = intrinsic(prefer_literal=True)
 
 TASK: Final = types.void(types.CPointer(types.int64), *[types.int64] * 6)
 
@@ -29,7 +26,7 @@ TASK: Final = types.void(types.CPointer(types.int64), *[types.int64] * 6)
 PARALLEL_FLOPS: Final = 400_000
 
 
-@_emitted
+@emitted
 def _call(typing_context, task, params, a, b, c, d, scratch, index):
     """Call the C function at address `task`."""
 

@@ -30,7 +30,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 # Numba's annotations make callers pass what only Numba passes.
-_emitted: Final[Any] = intrinsic(prefer_literal=True)
+emitted: Final[Any] = intrinsic(prefer_literal=True)
 
 _INT64: Final = ir.IntType(64)
 _INT32: Final = ir.IntType(32)
@@ -113,14 +113,14 @@ class Tile(NamedTuple):
         return (*flags, self.bands, *self.unroll, _STAMP)
 
 
-def _read(literal: Any) -> Tile:
+def read_tile(literal: Any) -> Tile:
     """Return the Tile of a tuple type made by `Tile.literal`."""
     values = [item.literal_value for item in literal.types]
     rows, vectors, lanes, itemsize, masked, bands, outer, inner, _ = values
     return Tile(rows, vectors, lanes, itemsize, bool(masked), bands, (outer, inner))
 
 
-class _Emitter:
+class Emitter:
     """Writes a tile's instructions at the builder's position."""
 
     def __init__(self, builder: ir.IRBuilder, tile: Tile) -> None:
@@ -225,7 +225,7 @@ class _Emitter:
 class _Loop:
     """Pointers that advance by a stride each time round."""
 
-    def __init__(self, emitter: _Emitter, pointers: list[Any], strides: list[Any]):
+    def __init__(self, emitter: Emitter, pointers: list[Any], strides: list[Any]):
         self.emitter, self.pointers, self.strides = emitter, pointers, strides
 
     def run(self, count: ir.Value, unroll: int, body: Any) -> None:
@@ -250,7 +250,7 @@ class _Loop:
 
 def _emit(builder: ir.IRBuilder, tile: Tile, arguments: list[Any]) -> None:
     """Emit a tile; the arguments are those of `multiply`, unpacked."""
-    emit = _Emitter(builder, tile)
+    emit = Emitter(builder, tile)
     (a, a_band, a_row, a_outer, a_inner), (b, b_outer, b_inner) = arguments[:2]
     (c, c_row), (start, start_row), (outer, inner), (last_lanes,) = arguments[2:]
     masks = emit.masks(last_lanes)
@@ -276,7 +276,7 @@ def _emit(builder: ir.IRBuilder, tile: Tile, arguments: list[Any]) -> None:
             emit.store(value, emit.at(target, (_INT64(tile.lanes), j)), mask)
 
 
-def _start(emit: _Emitter, start: Any, start_row: Any, masks: list[Any]) -> list[Any]:
+def _start(emit: Emitter, start: Any, start_row: Any, masks: list[Any]) -> list[Any]:
     """Return the accumulators, set to the rows at `start` or, if that is 0, to zero."""
     builder, tile = emit.builder, emit.tile
     zero = ir.Constant(emit.vector, None)
@@ -298,7 +298,7 @@ def _start(emit: _Emitter, start: Any, start_row: Any, masks: list[Any]) -> list
     return sums
 
 
-@_emitted
+@emitted
 def multiply(typing_context, tile, a, b, c, start, counts, last):
     """Compute one tile: `multiply(literal, A, B, C, start, counts, last)`.
 
@@ -307,7 +307,7 @@ def multiply(typing_context, tile, a, b, c, start, counts, last):
     counts: `(outer, inner)`, last: `(lanes of the last vector,)`. A start at address 0
     means zeros.
     """
-    shape = _read(tile)
+    shape = read_tile(tile)
     kinds = [types.UniTuple(types.int64, n) for n in (5, 3, 2, 2, 2, 1)]
 
     def emit(context, builder, signature, arguments):
@@ -318,7 +318,7 @@ def multiply(typing_context, tile, a, b, c, start, counts, last):
     return types.void(tile, *kinds), emit
 
 
-@_emitted
+@emitted
 def copy(typing_context, target, source, count):
     """Copy `count` bytes from address `source` to address `target`."""
 
@@ -330,7 +330,7 @@ def copy(typing_context, target, source, count):
     return types.void(types.int64, types.int64, types.int64), emit
 
 
-@_emitted
+@emitted
 def clear(typing_context, target, count):
     """Set `count` bytes at address `target` to zero."""
 
@@ -342,7 +342,7 @@ def clear(typing_context, target, count):
     return types.void(types.int64, types.int64), emit
 
 
-@_emitted
+@emitted
 def transpose(typing_context, tile, source, present, target):
     """Transpose a square of `tile` lanes: source rows become target columns.
 
@@ -350,12 +350,12 @@ def transpose(typing_context, tile, source, present, target):
     read. What they would give is arbitrary, but written. Each of the log2 stages
     interleaves the first half of the rows with the second.
     """
-    shape = _read(tile)
+    shape = read_tile(tile)
 
     def emit(context, builder, signature, arguments):
         pairs = [cgutils.unpack_tuple(builder, item) for item in arguments[1:]]
         (source, row), (rows, lanes), (target, target_row) = pairs
-        emitter = _Emitter(builder, shape)
+        emitter = Emitter(builder, shape)
         mask, square = emitter.lanes_below(lanes), []
         pointer, last = emitter.pointer(source), builder.sub(rows, _INT64(1))
         for i in range(shape.lanes):

@@ -7,7 +7,7 @@ from .geometry import Geometry
 from .launch import Array
 
 
-def fits(size: Geometry) -> bool:
+def fits(size: Geometry, itemsize: int) -> bool:
     """Tell whether the kernel is 1x1, without stride, border or groups."""
     ordinary = size.sh == size.sw == size.groups == 1
     return ordinary and size.r == size.s == 1 and size.padded == (size.h, size.w)

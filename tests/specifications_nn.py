@@ -37,7 +37,7 @@ def max_pool(x, window, stride, padding):
 def max_pool_matrix(code, size, window, stride, padding):
     """Return the 0/1 matrix (outputs, inputs) of the gather, for one channel."""
     found, _ = windows(size, window, stride, padding)
-    matrix = np.zeros((code.size, size[0] * size[1]))
+    matrix, code = np.zeros((code.size, size[0] * size[1])), code.astype(int)
     for row, (i, j, _, _) in enumerate(found):
         r = i * stride[0] - padding[0][0] + code[i, j] // window[1]
         s = j * stride[1] - padding[1][0] + code[i, j] % window[1]

@@ -141,10 +141,21 @@ def test_batch_norm_is_its_twin(m, c, dtype):
     inverse = (variance + eps) ** -0.5
     y = norm.normalise(x, mean, gamma * inverse, beta)
     close(y, spec.batch_norm(x, gamma, beta, eps), ulps=100)
-    x_bars = norm.backward(g, x, mean, inverse, gamma)
+    none = np.zeros(c, dtype)
+    x_bars = norm.backward(g, none, none, x, mean, inverse, gamma)
     for actual, expected in zip(x_bars, spec.batch_norm_backward(g, x, gamma, eps)):
         assert actual.dtype == dtype
         close(actual, expected, ulps=300, scale=10)
+
+
+def test_cotangents_of_the_moments():
+    x, none = normal((50, 3), np.float64), np.zeros(3)
+    mean_bar, variance_bar = normal((2, 3), np.float64, seed=1)
+    mean, variance = norm.moments(x)
+    rest = (x, mean, variance**-0.5, np.ones(3))
+    x_bar, _, _ = norm.backward(np.zeros_like(x), mean_bar, variance_bar, *rest)
+    close(x_bar, (mean_bar + 2 * variance_bar * (x - mean)) / 50)
+    assert not norm.backward(np.zeros_like(x), none, none, *rest)[0].any()
 
 
 def test_batch_norm_on_one_thread_and_two():
@@ -153,7 +164,8 @@ def test_batch_norm_on_one_thread_and_two():
 
     def compute():
         mean, variance = norm.moments(x)
-        return [mean, variance, *norm.backward(g, x, mean, variance**-0.5, gamma)]
+        rest = (x, mean, variance**-0.5, gamma)
+        return [mean, variance, *norm.backward(g, gamma, gamma, *rest)]
 
     for one, two in zip(*on_each_thread_count(compute)):
         np.testing.assert_array_equal(one, two)

@@ -100,27 +100,24 @@ def _cross_entropy(logits, labels, smoothing, loss):
 
 
 @serial
+def _largest(z):
+    """Return the maximum of a row; of one with a NaN, any of its elements."""
+    largest = z[0]
+    for j in range(z.size):
+        largest = largest if z[j] <= largest else z[j]
+    return largest
+
+
+@serial
 def _row_loss(z, label, smoothing):
-    total, largest = _exponentials(z, z, False)
+    largest = _largest(z)
+    total = z.dtype.type(0)
+    for j in range(z.size):
+        total += np.exp(z[j] - largest)
     loss = np.log(total) + largest - (1 - smoothing) * z[label]
     if smoothing:
         loss -= smoothing * z.sum() / z.size
     return loss
-
-
-@serial
-def _exponentials(z, out, store):
-    """Return the sum of exp(z - max z), and max z; a NaN makes both NaN."""
-    largest = z[0]
-    for j in range(z.size):
-        largest = largest if z[j] <= largest else z[j]
-    total = z.dtype.type(0)
-    for j in range(z.size):
-        e = np.exp(z[j] - largest)
-        total += e
-        if store:
-            out[j] = e
-    return total, largest
 
 
 @parallel
@@ -136,7 +133,11 @@ def _cross_entropy_backward(g, logits, labels, smoothing, out):
 
 @elementwise
 def _row_backward(g, z, label, smoothing, out):
-    total, _ = _exponentials(z, out, True)
+    largest = _largest(z)
+    total = z.dtype.type(0)
+    for j in range(z.size):
+        out[j] = np.exp(z[j] - largest)
+        total += out[j]
     uniform = z.dtype.type(smoothing / z.size)
     for j in range(z.size):
         out[j] = g * (out[j] / total - uniform)

@@ -42,20 +42,27 @@ def normalise(x: Array, mean: Array, scale: Array, shift: Array) -> Array:
 
 
 def backward(
-    g: Array, x: Array, mean: Array, inverse: Array, gamma: Array
+    g: Array,
+    mean_bar: Array,
+    variance_bar: Array,
+    x: Array,
+    mean: Array,
+    inverse: Array,
+    gamma: Array,
 ) -> tuple[Array, Array, Array]:
-    """Return the cotangents of x, gamma and beta.
+    """Return the cotangents of x, gamma and beta, given those of y, mean and variance.
 
-    The statistics count as functions of x; `inverse` is 1 / sqrt(variance + eps).
-    Ioffe and Szegedy, "Batch Normalization" (2015), section 3. g, x: (m, c)
+    `inverse` is 1 / sqrt(variance + eps). S. Ioffe and C. Szegedy, 2015, "Batch
+    Normalization", section 3. g, x: (m, c), the others: (c)
     """
-    block = _block(x)
-    partial = np.zeros((2, -(-x.shape[0] // block), x.shape[1]), x.dtype)
+    m, block = x.shape[0], _block(x)
+    partial = np.zeros((2, -(-m // block), x.shape[1]), x.dtype)
     _correlate(g, x, mean, inverse, partial[0], partial[1], block)
     g_sum, gx_sum = partial.sum(1, dtype=np.float64)
+    # x_bar = a * g - b * (x - mean) - c, with coefficients for each channel.
     a = gamma * inverse
-    b = (a * inverse * (gx_sum / x.shape[0])).astype(x.dtype)
-    c = (a * (g_sum / x.shape[0])).astype(x.dtype)
+    b = ((a * inverse * gx_sum - 2 * variance_bar) / m).astype(x.dtype)
+    c = ((a * g_sum - mean_bar) / m).astype(x.dtype)
     x_bar = np.empty_like(x)
     _combine(g, x, mean, a, b, c, x_bar)
     return x_bar, gx_sum.astype(x.dtype), g_sum.astype(x.dtype)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from ..ops import layers as ops
-from ..ops.basic import reshape, sum
+from ..ops.basic import reshape, stop_gradient, sum
 from .arrays import as_array, as_float, check_generator, check_kernel_dtypes
 
 
@@ -122,11 +122,10 @@ def batch_norm(
         raise ShapeError(
             f"x has shape {x.shape}: training needs at least two values per channel."
         )
-    mean, var = ops.batch_moments(x)
-    y = ops.batch_normalise(x, scale, bias, mean, var, eps=float(eps))
-    unbiased = var * (rows / (rows - 1))
+    y, mean, var = ops.batch_normalise(x, scale, bias, eps=float(eps))
+    unbiased = stop_gradient(var) * (rows / (rows - 1))
     return y, {
-        "mean": (1 - momentum) * state["mean"] + momentum * mean,
+        "mean": (1 - momentum) * state["mean"] + momentum * stop_gradient(mean),
         "var": (1 - momentum) * state["var"] + momentum * unbiased,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 from types import ModuleType
@@ -212,29 +213,22 @@ defvjp(softmax_cross_entropy_grad, _entropy_grad_vjp_g, _entropy_grad_vjp_logits
 # -- batch normalisation -----------------------------------------------------------
 
 
-def _batch_moments(x: Any) -> Any:
-    """Return mean and biased variance over all axes but the last, as constants."""
-    return _norm_kernels().moments(_rows(x))
+@primitive(multiple=True)
+def batch_normalise(x: Any, gamma: Any, beta: Any, *, eps: float) -> Any:
+    """Return `gamma * (x - mean) / sqrt(variance + eps) + beta`, mean and variance.
 
-
-batch_moments = Primitive(_batch_moments, multiple=True, differentiable=False)
-
-
-@primitive
-def batch_normalise(
-    x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, *, eps: float
-) -> Any:
-    """Return `gamma * (x - mean) / sqrt(variance + eps) + beta`, channels last.
-
-    `mean, variance` must be `batch_moments(x)`. They are passed so that they are
-    computed once, but to derivatives they are functions of x.
+    These are taken over all axes but the last; the variance is the biased one.
+    x: (..., c), gamma, beta: (c) -> (..., c), (c), (c)
     """
+    rows = _rows(x)
+    mean, variance = _norm_kernels().moments(rows)
     scale = gamma * _inverse_deviation(variance, eps)
-    return _norm_kernels().normalise(_rows(x), mean, scale, beta).reshape(x.shape)
+    y = _norm_kernels().normalise(rows, mean, scale, np.ascontiguousarray(beta))
+    return y.reshape(x.shape), mean, variance
 
 
 def _rows(x: Any) -> Any:
-    return np.ascontiguousarray(x).reshape(-1, x.shape[-1])
+    return np.ascontiguousarray(x).reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def _inverse_deviation(variance: Any, eps: float) -> Any:
@@ -244,32 +238,33 @@ def _inverse_deviation(variance: Any, eps: float) -> Any:
 def _batch_normalise_vjp(
     argnums: tuple[int, ...], ans: Any, args: tuple[Any, ...], params: dict[str, Any]
 ) -> Callable[[Any], tuple[Any, ...]]:
-    x, gamma, _, mean, variance = args
+    x, gamma, _ = args
+    _, mean, variance = ans
     eps = params["eps"]
 
-    def pullback(g: Any) -> tuple[Any, ...]:
-        if is_tracer(g) or is_tracer(x) or is_tracer(gamma):
-            x_bars = _traced_backward(g, x, gamma, eps)
+    def pullback(gs: Any) -> tuple[Any, ...]:
+        if is_tracer(x) or is_tracer(gamma) or any(map(is_tracer, gs)):
+            x_bars = _traced_backward(gs, x, gamma, eps)
         else:
-            inverse = _inverse_deviation(variance, eps)
-            x_bar, *rest = _norm_kernels().backward(
-                _rows(g), _rows(x), mean, inverse, gamma
-            )
-            x_bars = (x_bar.reshape(x.shape), *rest)
+            rest = _rows(x), mean, _inverse_deviation(variance, eps), gamma
+            x_bars = _norm_kernels().backward(_rows(gs[0]), gs[1], gs[2], *rest)
+            x_bars = (x_bars[0].reshape(x.shape), *x_bars[1:])
         return tuple([x_bars[i] for i in argnums])
 
     return pullback
 
 
-def _traced_backward(g: Any, x: Any, gamma: Any, eps: float) -> tuple[Any, ...]:
+def _traced_backward(gs: Any, x: Any, gamma: Any, eps: float) -> tuple[Any, ...]:
     """Return what `kernels.norm.backward` does, in operations with derivatives."""
+    g, mean_bar, variance_bar = gs
     axis = tuple(range(x.ndim - 1))
-    m = x.size // x.shape[-1]
+    m = math.prod(x.shape[:-1])
     centred = x - sum(x, axis=axis) / m
     inverse = _inverse_deviation(sum(centred * centred, axis=axis) / m, eps)
     z = centred * inverse
     gamma_bar, beta_bar = sum(g * z, axis=axis), sum(g, axis=axis)
     x_bar = gamma * inverse * (g - (beta_bar + z * gamma_bar) / m)
+    x_bar = x_bar + (mean_bar + 2 * variance_bar * centred) / m
     return x_bar, gamma_bar, beta_bar
 
 

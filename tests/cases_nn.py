@@ -1,0 +1,168 @@
+"""Rows for the primitives behind layers and pools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import specifications_nn as spec
+from cases import APART, MATRIX, Case, apart, between, normal, with_constants
+from scipy.special import expit
+
+from autograd_lite.ops import layers, pool
+
+LABELS = np.array([1, 3, 0])
+PLAIN = {"window": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0))}
+WIDE = {"window": (3, 2), "stride": (2, 1), "padding": ((1, 0), (1, 1))}
+IMAGES, ODD = (2, 4, 6, 3), (2, 5, 5, 3)
+
+
+def softmax(x: Any, axis: Any) -> Any:
+    """Return the softmax by definition."""
+    return np.exp(x) / np.exp(x).sum(axis, keepdims=True)
+
+
+def gather(x: Any, code: Any, window: Any, stride: Any, padding: Any) -> Any:
+    """Apply the gather's matrix to each image and channel."""
+    n, h, w, c = x.shape
+    y = np.empty(code.shape, x.dtype)
+    for i, k in np.ndindex(n, c):
+        matrix = spec.max_pool_matrix(code[i, :, :, k], (h, w), window, stride, padding)
+        y[i, :, :, k] = (matrix @ x[i, :, :, k].ravel()).reshape(y.shape[1:3])
+    return y
+
+
+def scatter(g: Any, code: Any, size: Any, **geometry: Any) -> Any:
+    """Apply the transpose of the gather's matrix to each image and channel."""
+    x_bar = np.empty((g.shape[0], *size, g.shape[3]), g.dtype)
+    for i, k in np.ndindex(g.shape[0], g.shape[3]):
+        matrix = spec.max_pool_matrix(code[i, :, :, k], size, **geometry)
+        x_bar[i, :, :, k] = (matrix.T @ g[i, :, :, k].ravel()).reshape(size)
+    return x_bar
+
+
+def avg_pool(x: Any, count_include_pad: bool, **geometry: Any) -> Any:
+    """Apply the matrix of average pooling to each image and channel."""
+    n, h, w, c = x.shape
+    _, size = spec.windows((h, w), **geometry)
+    matrix = spec.avg_pool_matrix(
+        (h, w), **geometry, count_include_pad=count_include_pad
+    )
+    y = np.einsum("oi,nic->noc", matrix, x.reshape(n, h * w, c))
+    return y.reshape(n, *size, c).astype(x.dtype)
+
+
+def avg_pool_adjoint(
+    g: Any, size: Any, count_include_pad: bool, **geometry: Any
+) -> Any:
+    """Apply the transpose of that matrix."""
+    n, h, w, c = g.shape
+    matrix = spec.avg_pool_matrix(size, **geometry, count_include_pad=count_include_pad)
+    x_bar = np.einsum("oi,noc->nic", matrix, g.reshape(n, h * w, c))
+    return x_bar.reshape(n, *size, c).astype(g.dtype)
+
+
+def batch_normalise(x: Any, gamma: Any, beta: Any, eps: float) -> Any:
+    """Return the normalised array and its moments."""
+    axis = tuple(range(x.ndim - 1))
+    mean, var = x.mean(axis), x.var(axis)
+    return gamma * (x - mean) / np.sqrt(var + eps).astype(x.dtype) + beta, mean, var
+
+
+def cross_entropy(logits: Any, labels: Any, smoothing: float) -> Any:
+    """Return the losses of the rows."""
+    return spec.cross_entropy(logits, labels, smoothing)[0].astype(logits.dtype)
+
+
+def cross_entropy_grad(g: Any, logits: Any, labels: Any, smoothing: float) -> Any:
+    """Return the scaled difference of softmax and target."""
+    slope = spec.cross_entropy(logits, labels, smoothing)[1]
+    return (g[:, None] * slope).astype(logits.dtype)
+
+
+def max_codes(shape: Any, geometry: Any) -> Any:
+    """Return codes that a max pool of that geometry could have returned."""
+    x = np.random.default_rng(0).standard_normal(shape)
+    return spec.max_pool(x, **geometry)[1].astype(np.uint8)
+
+
+def winners(x: Any, **geometry: Any) -> Any:
+    """Return maxima and codes."""
+    y, code = spec.max_pool(x, **geometry)
+    return y, code.astype(np.uint8)
+
+
+def pools(shape: Any, note: str, geometry: dict[str, Any]) -> list[Case]:
+    """The rows of all pooling primitives for one geometry."""
+    code = max_codes(shape, geometry)
+    size = shape[1:3]
+    counting = {**geometry, "count_include_pad": False}
+    images, pooled = normal(shape), normal(code.shape)
+    kinds: dict[str, Any] = {"note": note, "axes0": False}
+    back = {"params": {**geometry, "size": size}, **kinds}
+    return [
+        Case(pool.max_pool_winners, apart(shape), winners, geometry, order=0, **kinds),
+        Case(
+            pool.max_pool_gather,
+            with_constants(images, code),
+            gather,
+            geometry,
+            **kinds,
+        ),
+        Case(pool.max_pool_scatter, with_constants(pooled, code), scatter, **back),
+        Case(pool.avg_pool, images, avg_pool, counting, note=note),
+        Case(
+            pool.avg_pool_adjoint,
+            pooled,
+            avg_pool_adjoint,
+            {**counting, "size": size},
+            note=note,
+        ),
+    ]
+
+
+CASES = [
+    Case(layers.relu, APART, spec.relu),
+    Case(layers.relu_mask, apart((3, 4), (3, 4)), lambda g, y: np.where(y > 0, g, 0)),
+    Case(
+        layers.leaky_slope,
+        APART,
+        lambda x, slope: np.where(x > 0, 1, slope).astype(x.dtype),
+        {"slope": 0.1},
+        order=0,
+    ),
+    Case(layers.sigmoid, MATRIX, expit),
+    Case(layers.softplus, MATRIX, lambda x: np.log1p(np.exp(x))),
+    Case(layers.sum_of_squares, MATRIX, lambda x: (x * x).sum()),
+    Case(layers.softmax, MATRIX, softmax, {"axis": (1,)}),
+    Case(layers.softmax, MATRIX, softmax, {"axis": (0,)}, axes0=False, note="axis-0"),
+    Case(
+        layers.log_softmax,
+        MATRIX,
+        lambda x, axis: np.log(softmax(x, axis)),
+        {"axis": (1,)},
+    ),
+    Case(
+        layers.softmax_cross_entropy,
+        with_constants(normal((3, 4)), LABELS),
+        cross_entropy,
+        {"smoothing": 0.1},
+        axes0=False,
+    ),
+    Case(
+        layers.softmax_cross_entropy_grad,
+        with_constants(normal((3,), (3, 4)), LABELS),
+        cross_entropy_grad,
+        {"smoothing": 0.1},
+        axes0=False,
+    ),
+    Case(
+        layers.batch_normalise,
+        lambda rng: (*normal((2, 3, 4), (4,))(rng), *between(1, 2, (4,))(rng)),
+        batch_normalise,
+        {"eps": 0.1},
+        axes0=False,
+    ),
+    *pools(IMAGES, "2x2", PLAIN),
+    *pools(ODD, "overlapping", WIDE),
+]

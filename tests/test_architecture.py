@@ -27,7 +27,10 @@ OWN = ("autograd_lite", "models", "benchmarks")
 FLOORS = [
     *["errors", "tree", "core", "kernels"],
     *["ops.basic", "ops.elementwise", "ops.reduce", "ops.shape", "ops.index"],
-    *["ops.linalg", "ops.fft", "ops.special", "ops.conv", "ops.pool", "ops"],
+    *["ops.sorting", "ops.scan", "ops.linalg", "ops.norms"],
+    *["ops.matrices", "ops.singular", "ops.inverses", "ops.decompositions"],
+    *["ops.eigen", "ops.fft", "ops.special"],
+    *["ops.windows", "ops.conv", "ops.pool", "ops.layers", "ops"],
     *["reverse", "forward", "batching", "staging"],
     *["api", "numpy", "scipy", "nn", "optim", "testing", "debug"],
 ]

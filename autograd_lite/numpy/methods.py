@@ -12,7 +12,8 @@ from ..errors import TracerConversionError, TracerMutationError
 from ..ops import basic
 from ..ops import elementwise as ew
 from ..ops.index import getitem
-from . import elementwise, joins, products, reductions, shapes, sorting
+from . import elementwise, joins, picking, products, reductions, scans, shapes, sorting
+from .at import At
 from .dispatch import constant
 
 _OPERANDS = (Tracer, np.ndarray, float, int, complex, np.generic)
@@ -130,6 +131,7 @@ def _iterate(self: Tracer) -> Iterator[Any]:
     return (getitem(self, i) for i in range(len(self)))
 
 
+_WRITING = ["fill", "partition", "put", "resize", "sort"]
 _METHODS: dict[str, Any] = {
     **{f"__{name}__": _binary(f)[0] for name, f in (_BINARY | _COMPARISONS).items()},
     **{f"__r{name}__": _binary(f)[1] for name, f in _BINARY.items()},
@@ -165,6 +167,11 @@ _METHODS: dict[str, Any] = {
     "repeat": shapes.repeat,
     "diagonal": shapes.diagonal,
     "dot": products.dot,
+    "at": property(lambda self: At(self)),
+    "cumsum": scans.cumsum,
+    "cumprod": scans.cumprod,
+    "prod": scans.prod,
+    "compress": picking.compress,
     "round": elementwise.round,
     "clip": elementwise.clip,
     **{
@@ -173,7 +180,8 @@ _METHODS: dict[str, Any] = {
     },
     **{name: getattr(reductions, name) for name in ["argmax", "argmin"]},
     **{name: getattr(sorting, name) for name in ["argsort", "nonzero", "take"]},
-    **{name: _in_place(name) for name in ["fill", "put", "resize", "sort"]},
+    "searchsorted": sorting.searchsorted,
+    **{name: _in_place(name) for name in _WRITING},
 }
 for _name, _method in _METHODS.items():
     setattr(Tracer, _name, _method)

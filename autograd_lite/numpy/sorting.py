@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import sorting as ops
+from ..ops.basic import cast
 from ..ops.index import getitem
 from .dispatch import axis_of, constant, implements, operand
 from .shapes import ravel
@@ -28,6 +29,25 @@ def sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: Any = None)
     if axis is None:
         a, axis = ravel(a), -1
     return ops.sort(a, axis=axis_of(axis, a.ndim))
+
+
+@implements(np.partition)
+def partition(
+    a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect"
+) -> Any:
+    """Return `a` with the kth element in its sorted place, smaller ones before it."""
+    a = operand(a)
+    if axis is None:
+        a, axis = ravel(a), -1
+    places = np.argpartition(a, kth, axis)
+    return ops.take_along_axis(a, places, axis=axis_of(axis, a.ndim))
+
+
+@implements(np.sort_complex)
+def sort_complex(a: Any) -> Any:
+    """Return `a` sorted along its last axis, as complex numbers."""
+    a = operand(a)
+    return sort(cast(a, np.result_type(a.dtype, np.complex64)))
 
 
 @implements(np.take)

@@ -1,0 +1,126 @@
+"""Polynomials given by their coefficients, the highest power first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .dispatch import implements, operand
+from .joins import concatenate
+from .scans import convolve
+from .shapes import atleast_1d
+
+
+@implements(np.polyval)
+def polyval(p: Any, x: Any) -> Any:
+    """Return the values of a polynomial at x."""
+    p, x = operand(p), operand(x)
+    y = 0 * x
+    for i in range(p.shape[0]):
+        y = y * x + p[i]
+    return y
+
+
+def _front(p: Any, n: int) -> Any:
+    """Return coefficients with zeros in front, n in all."""
+    p = atleast_1d(p)
+    return np.pad(p, (n - p.shape[0], 0)) if p.shape[0] < n else p
+
+
+@implements(np.polyadd)
+def polyadd(a1: Any, a2: Any) -> Any:
+    """Return the sum of two polynomials."""
+    n = max(np.size(a1), np.size(a2))
+    return _front(a1, n) + _front(a2, n)
+
+
+@implements(np.polysub)
+def polysub(a1: Any, a2: Any) -> Any:
+    """Return the difference of two polynomials."""
+    n = max(np.size(a1), np.size(a2))
+    return _front(a1, n) - _front(a2, n)
+
+
+@implements(np.polymul)
+def polymul(a1: Any, a2: Any) -> Any:
+    """Return the product of two polynomials."""
+    return convolve(a1, a2)
+
+
+@implements(np.polydiv)
+def polydiv(u: Any, v: Any) -> tuple[Any, Any]:
+    """Return the quotient and the remainder of two polynomials."""
+    u, v = atleast_1d(u) + 0.0, atleast_1d(v) + 0.0
+    n, m = u.shape[0], v.shape[0]
+    quotient = []
+    for i in range(n - m + 1):
+        q = u[i] / v[0]
+        quotient.append(q)
+        u = u - np.pad(q * v, (i, n - m - i))
+    found = np.stack(quotient) if quotient else np.zeros(1, u.dtype)
+    rest = np.trim_zeros(u[max(n - m + 1, 0) :], "f")
+    return found, rest if rest.shape[0] else np.zeros(1, u.dtype)
+
+
+@implements(np.polyder)
+def polyder(p: Any, m: int = 1) -> Any:
+    """Return the m-th derivative of a polynomial."""
+    p = atleast_1d(p)
+    for _ in range(m):
+        p = p[:-1] * np.arange(p.shape[0] - 1, 0, -1)
+    return p
+
+
+@implements(np.polyint)
+def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
+    """Return the m-th antiderivative of a polynomial, with constants k."""
+    p = atleast_1d(p)
+    constants = np.broadcast_to(operand(0.0 if k is None else k), (m,))
+    for i in range(m):
+        whole = p / np.arange(p.shape[0], 0, -1)
+        p = concatenate([whole, constants[i : i + 1]])
+    return p
+
+
+@implements(np.poly)
+def poly(seq_of_zeros: Any) -> Any:
+    """Return the polynomial with given zeros, or a matrix's characteristic one."""
+    zeros = operand(seq_of_zeros)
+    if zeros.ndim == 2:
+        zeros = np.linalg.eigvals(zeros)
+    p = np.ones(1, zeros.dtype)
+    for i in range(zeros.shape[0]):
+        p = convolve(p, np.stack([np.ones((), zeros.dtype), -zeros[i]]))
+    return p
+
+
+@implements(np.roots)
+def roots(p: Any) -> Any:
+    """Return the zeros of a polynomial: the eigenvalues of its companion matrix."""
+    p = operand(p)
+    places = np.flatnonzero(p)
+    if not len(places):
+        return np.zeros(0)
+    trailing = p.shape[0] - int(places[-1]) - 1
+    p = p[int(places[0]) : int(places[-1]) + 1]
+    n = p.shape[0] - 1
+    if n < 1:
+        return np.zeros(trailing, p.dtype)
+    companion = concatenate([-p[None, 1:] / p[0], np.eye(n - 1, n, dtype=p.dtype)])
+    found = np.linalg.eigvals(companion)
+    return concatenate([found, np.zeros(trailing, found.dtype)])
+
+
+@implements(np.polyfit)
+def polyfit(x: Any, y: Any, deg: int, *, w: Any = None) -> Any:
+    """Return the coefficients of the least-squares polynomial through samples."""
+    x, y = operand(x), operand(y)
+    a = np.vander(x, deg + 1)
+    if w is not None:
+        w = operand(w)
+        a = a * w[:, None]
+        y = y * (w if y.ndim == 1 else w[:, None])
+    scale = np.sqrt(np.sum(a * a, axis=0))
+    found = np.linalg.lstsq(a / scale, y)[0]
+    return (found.T / scale).T

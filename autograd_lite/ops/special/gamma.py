@@ -1,0 +1,128 @@
+"""Gamma, beta, digamma, zeta, binomials. Formulas: DLMF, chapters 5 and 25."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..elementwise import log, where
+from .base import Special, scipy_special, series, special, unknown
+
+gamma = special(
+    "gamma", "The gamma function (DLMF 5.2.1).", lambda ans, x: ans * psi(x)
+)
+
+gammaln = special("gammaln", "log |gamma(x)|.", lambda ans, x: psi(x))
+
+loggamma = special(
+    "loggamma",
+    "The principal branch of log gamma(z); NaN for real x < 0.",
+    lambda ans, z: psi(z),
+)
+
+gammasgn = Special("gammasgn", "The sign of gamma(x).", 1, differentiable=False)
+
+psi: Special = special(
+    "psi",
+    "The digamma function, the derivative of gammaln (DLMF 5.2.2).",
+    lambda ans, x: polygamma(1, x),
+)
+
+digamma = psi
+
+polygamma: Special = special(
+    "polygamma",
+    "The n-th derivative of psi (DLMF 5.15).",
+    unknown,
+    lambda ans, n, x: polygamma(np.add(n, 1), x),
+    impl=lambda n, x: scipy_special().polygamma(n, x),
+)
+
+
+def rgamma_slope(ans, x):
+    """Return -psi(x) / gamma(x), and its limit (-1)^m m! at the poles x = -m."""
+    pole = (np.real(x) <= 0) & (x == np.round(np.real(x)))
+    m = where(pole, -x, 0.0)
+    x = where(pole, 1.0, x)
+    return where(pole, (1 - 2 * (m % 2)) * gamma(m + 1), -psi(x) * rgamma(x))
+
+
+rgamma = special(
+    "rgamma",
+    "1 / gamma(x), 0 at the poles of gamma. Second derivatives at these are NaN.",
+    rgamma_slope,
+)
+
+beta = special(
+    "beta",
+    "The beta function gamma(a) gamma(b) / gamma(a + b) (DLMF 5.12.1).",
+    lambda ans, a, b: ans * (psi(a) - psi(a + b)),
+    lambda ans, a, b: ans * (psi(b) - psi(a + b)),
+)
+
+betaln = special(
+    "betaln",
+    "log |beta(a, b)|.",
+    lambda ans, a, b: psi(a) - psi(a + b),
+    lambda ans, a, b: psi(b) - psi(a + b),
+)
+
+poch = special(
+    "poch",
+    "The Pochhammer symbol gamma(z + m) / gamma(z) (DLMF 5.2.5).",
+    lambda ans, z, m: ans * (psi(z + m) - psi(z)),
+    lambda ans, z, m: ans * psi(z + m),
+)
+
+binom = special(
+    "binom",
+    "The binomial coefficient of real numbers, gamma(n + 1) / gamma(k + 1) / "
+    "gamma(n - k + 1).",
+    lambda ans, n, k: ans * (psi(n + 1) - psi(n - k + 1)),
+    lambda ans, n, k: ans * (psi(n - k + 1) - psi(k + 1)),
+)
+
+# -- zeta functions -------------------------------------------------------------------
+
+TERMS = 15
+# Of the Euler-Maclaurin formula: the coefficients of s (s + 1) ... (s + 2j - 2), and
+# B_2j / (2j)!, for j = 1, 2, ...
+CORRECTIONS = [
+    (np.poly(-np.arange(2.0 * j - 1))[::-1], number / math.factorial(2 * j))
+    for j, number in enumerate(
+        [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510], 1
+    )
+]
+
+
+def zeta_slope(s, q):
+    """Return the derivative in s of the Hurwitz zeta function, for s > -5.
+
+    That of the Euler-Maclaurin formula (DLMF 25.11.5), term by term.
+    """
+    w = q + TERMS
+    total = -(w ** (1 - s)) * (log(w) / (s - 1) + 1 / (s - 1) ** 2)
+    total = total - log(w) * w**-s / 2
+    for k in range(TERMS):
+        total = total - log(q + k) * (q + k) ** -s
+    for j, (polynomial, factor) in enumerate(CORRECTIONS, 1):
+        lower = polynomial[1:] * np.arange(1, len(polynomial))
+        change = series(s, lower) - series(s, polynomial) * log(w)
+        total = total + factor * w ** (1 - 2 * j - s) * change
+    return where(s > -5, total, np.nan)
+
+
+hurwitz: Special = special(
+    "zeta",
+    "The Hurwitz zeta function of s and q (DLMF 25.11.1).",
+    lambda ans, s, q: zeta_slope(s, q),
+    lambda ans, s, q: -s * hurwitz(s + 1, q),
+)
+
+riemann_zeta = special(
+    "riemann_zeta",
+    "The Riemann zeta function (DLMF 25.2.1).",
+    lambda ans, s: zeta_slope(s, 1.0),
+    impl=lambda s: scipy_special().zeta(s),
+)

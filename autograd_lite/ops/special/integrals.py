@@ -1,0 +1,182 @@
+"""Exponential, trigonometric and elliptic integrals, hypergeometric functions.
+
+Formulas: DLMF, chapters 6, 8, 13, 15, 16 and 19.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..elementwise import absolute, cos, cosh, exp, log, over, sin, sinc, sqrt, where
+from .base import Special, scipy_special, series, special, special_pair, switch, unknown
+from .logistic import exprel
+
+# -- exponential integrals ------------------------------------------------------------
+
+expi = special("expi", "Ei(x) (DLMF 6.2.5).", lambda ans, x: exp(x) / x)
+
+exp1 = special("exp1", "E_1(z) (DLMF 6.2.1).", lambda ans, z: -exp(-z) / z)
+
+
+def expn_slope(ans, n, x):
+    """Return -E_{n-1}(x) (DLMF 8.19.13), where E_{-1} = exp(-x) (1 + x) / x^2."""
+    lowest = np.equal(n, 0)
+    lower = expn(np.where(lowest, 2, n) - 1, x)
+    return -where(lowest, exp(-x) * (1 + x) / (x * x), lower)
+
+
+expn = special(
+    "expn",
+    "The generalised exponential integral E_n(x) of integer order n (DLMF 8.19.3).",
+    unknown,
+    expn_slope,
+)
+
+
+def sinhc(x):
+    """Return sinh(x) / x, and 1 at 0."""
+    return exp(-x) * exprel(2 * x)
+
+
+# At 0, where Ci and Chi are -inf, their derivatives are given as 0, so that those of
+# Si and Shi are right.
+sici = special_pair(
+    "sici",
+    "The sine and cosine integrals Si(x) and Ci(x) (DLMF 6.2.9, 6.2.11).",
+    1,
+    2,
+    lambda ans, x: (sinc(x / math.pi), over(cos(x), x)),
+)
+
+shichi = special_pair(
+    "shichi",
+    "The hyperbolic sine and cosine integrals Shi(x), Chi(x) (DLMF 6.2.15, 6.2.16).",
+    1,
+    2,
+    lambda ans, x: (sinhc(x), over(cosh(x), x)),
+)
+
+SPENCE_SLOPE = [-1 / (k + 1) for k in range(18)]
+
+
+def spence_slope(ans, z):
+    """Return log(z) / (1 - z), near 1 by its series."""
+    return switch(
+        absolute(z - 1) < 0.1,
+        1 - z,
+        lambda d: series(d, SPENCE_SLOPE),
+        lambda d: log(1 - d) / d,
+        elsewhere=0.5,
+    )
+
+
+spence = special(
+    "spence",
+    "Spence's integral, the dilogarithm of 1 - z (DLMF 25.12.2).",
+    spence_slope,
+)
+
+# -- Lambert's W and its kin ----------------------------------------------------------
+
+lambertw = special(
+    "lambertw",
+    "The solution w of w exp(w) = z on branch k (DLMF 4.13.1); complex.",
+    lambda ans, z, k: exp(-ans) / (1 + ans),
+    unknown,
+    impl=lambda z, k: scipy_special().lambertw(z, k),
+)
+
+wrightomega = special(
+    "wrightomega",
+    "The solution w of w + log(w) = z (R. Corless, D. Jeffrey, 2002).",
+    lambda ans, z: ans / (1 + ans),
+)
+
+# -- hypergeometric functions: derivatives in the last argument -----------------------
+
+hyp2f1: Special = special(
+    "hyp2f1",
+    "The Gauss hypergeometric function (DLMF 15.2.1, 15.5.1).",
+    unknown,
+    unknown,
+    unknown,
+    lambda ans, a, b, c, z: a * b / c * hyp2f1(a + 1, b + 1, c + 1, z),
+)
+
+hyp1f1: Special = special(
+    "hyp1f1",
+    "Kummer's confluent hypergeometric function M (DLMF 13.2.2, 13.3.15).",
+    unknown,
+    unknown,
+    lambda ans, a, b, x: a / b * hyp1f1(a + 1, b + 1, x),
+)
+
+hyperu: Special = special(
+    "hyperu",
+    "Tricomi's confluent hypergeometric function U (DLMF 13.2.6, 13.3.22).",
+    unknown,
+    unknown,
+    lambda ans, a, b, x: -a * hyperu(a + 1, b + 1, x),
+)
+
+hyp0f1: Special = special(
+    "hyp0f1",
+    "The confluent hypergeometric limit function 0F1 (DLMF 16.2.1).",
+    unknown,
+    lambda ans, v, z: hyp0f1(v + 1, z) / v,
+)
+
+# -- elliptic integrals of the parameter m = k^2 --------------------------------------
+
+
+def k_slope(m):
+    """Return dK/dm = pi/8 F(3/2, 3/2; 2; m) (DLMF 19.5.1), after Euler's transform.
+
+    The textbook form (E / (1 - m) - K) / 2m cancels near m = 0.
+    """
+    return math.pi / 8 * hyp2f1(0.5, 0.5, 2.0, m) / (1 - m)
+
+
+ellipk = special(
+    "ellipk",
+    "The complete elliptic integral of the first kind, K(m) (DLMF 19.2.8).",
+    lambda ans, m: k_slope(m),
+)
+
+ellipkm1 = special(
+    "ellipkm1",
+    "K(1 - p), precise for small p.",
+    lambda ans, p: -math.pi / 8 * hyp2f1(0.5, 0.5, 2.0, 1 - p) / p,
+)
+
+ellipe = special(
+    "ellipe",
+    "The complete elliptic integral of the second kind, E(m) (DLMF 19.2.8).",
+    lambda ans, m: -math.pi / 8 * hyp2f1(0.5, 1.5, 2.0, m),
+)
+
+ellipkinc = special(
+    "ellipkinc",
+    "The incomplete elliptic integral F(phi | m) (DLMF 19.2.4).",
+    lambda ans, phi, m: 1 / sqrt(1 - m * sin(phi) ** 2),
+    unknown,
+)
+
+ellipeinc = special(
+    "ellipeinc",
+    "The incomplete elliptic integral E(phi | m) (DLMF 19.2.5).",
+    lambda ans, phi, m: sqrt(1 - m * sin(phi) ** 2),
+    unknown,
+)
+
+# (sn, cn, dn, am)' = (cn dn, -sn dn, -m sn cn, dn) (DLMF 22.13.1)
+ellipj = special_pair(
+    "ellipj",
+    "The Jacobian elliptic functions sn, cn, dn and the amplitude, of u and m.",
+    2,
+    4,
+    lambda ans, u, m: (ans[1] * ans[2], -ans[0] * ans[2], -m * ans[0] * ans[1], ans[2]),
+    unknown,
+)

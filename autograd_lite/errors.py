@@ -53,6 +53,10 @@ class ShapeError(AutogradError, ValueError):
     """Arrays whose shapes do not fit together, or a geometry that is impossible."""
 
 
+class AmbiguousGradientError(AutogradError, ValueError):
+    """A derivative of an arbitrary choice, such as a basis for equal eigenvalues."""
+
+
 class GradientCheckError(AutogradError, AssertionError):
     """A derivative disagrees with the function that it was made from."""
 

@@ -26,7 +26,8 @@ class Case:
     `make(rng)` returns the positional arguments, in float64. `twin` computes the same
     in NumPy, with the same call. `order` is the highest derivative to check, 0 for
     constants. `dtypes` are checked besides float64: "f" float32, "c" complex128.
-    `axes0` tells that the arguments may lose all elements along axis 0.
+    `axes0` tells that the arguments may lose all elements along axis 0, `constant` that
+    all elements of an argument may be equal.
     """
 
     primitive: Primitive
@@ -36,6 +37,7 @@ class Case:
     order: int = 2
     dtypes: str = "f"
     axes0: bool = True
+    constant: bool = True
     note: str = ""
 
     @property

@@ -181,7 +181,7 @@ def _value_and_pullback(fun, xs):
     return y, pullback(y)
 
 
-@rows(lambda case: case.order > 0)
+@rows(lambda case: case.order > 0 and case.constant)
 def test_broadcast_inputs(case):
     """An array that is one element many times over (all strides 0)."""
     args = sample(case)

@@ -1,0 +1,72 @@
+"""Norms of vectors: the 2-norm and the p-norm. At zero their gradient is zero."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core import defbatch, defjvp, defvjp, primitive
+from .basic import sum
+from .elementwise import absolute, conj, over, real, where
+from .reduce import kept
+
+
+@primitive
+def norm(x, *, axis, keepdims=False):
+    """Return the root of the sum of |x|**2 over the axes `axis`."""
+    if len(axis) == x.ndim:
+        return np.linalg.norm(x, keepdims=keepdims)
+    return np.sqrt(np.add.reduce((x.conj() * x).real, axis=axis, keepdims=keepdims))
+
+
+def _norm_vjp(ans, x, *, axis, keepdims=False):
+    return lambda g: kept(over(g, ans), x, axis) * conj(x)
+
+
+def _norm_jvp(x_dot, ans, x, *, axis, keepdims=False):
+    return over(_real_sum(x_dot * conj(x), axis, keepdims), ans)
+
+
+def _real_sum(x, axis, keepdims):
+    return sum(real(x) if x.dtype.kind == "c" else x, axis=axis, keepdims=keepdims)
+
+
+defvjp(norm, _norm_vjp)
+defjvp(norm, _norm_jvp)
+
+
+@primitive
+def power_norm(x, *, power, axis, keepdims=False):
+    """Return the `power`-th root of the sum of |x|**power over one axis."""
+    return np.linalg.norm(x, power, axis[0], keepdims)
+
+
+def slope(x, ans, power, axis):
+    """Return the derivative of the p-norm; zero for elements and norms of zero."""
+    size = absolute(x)
+    ratio = over(size, kept(ans, x, axis))
+    usable = (ratio != 0) & (ratio < np.inf)
+    factor = where(usable, where(usable, ratio, 1.0) ** (power - 1), 0.0)
+    return factor * over(conj(x), size)
+
+
+def _power_norm_vjp(ans, x, *, power, axis, keepdims=False):
+    return lambda g: kept(g, x, axis) * slope(x, ans, power, axis)
+
+
+def _power_norm_jvp(x_dot, ans, x, *, power, axis, keepdims=False):
+    return _real_sum(x_dot * slope(x, ans, power, axis), axis, keepdims)
+
+
+defvjp(power_norm, _power_norm_vjp)
+defjvp(power_norm, _power_norm_jvp)
+
+
+def _batch(primitive):
+    def rule(size, args, batched, *, axis, **params):
+        return primitive(*args, axis=tuple([i + 1 for i in axis]), **params)
+
+    return rule
+
+
+defbatch(norm, _batch(norm))
+defbatch(power_norm, _batch(power_norm))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .core import Primitive, Trace, Tracer
+from .core import Primitive, Trace, Tracer, check_alive
 from .errors import ArgumentError, TracerConversionError
 from .ops.basic import broadcast_to, stack, transpose
 from .ops.index import getitem
@@ -96,12 +96,15 @@ def vmap_flat(
         outs = [as_array(out) for out in fun(*args)]
     finally:
         trace.open = False
-    return [
-        out.value
-        if isinstance(out, Batched) and out.trace is trace
-        else broadcast_to(out, shape=(size, *out.shape))
-        for out in outs
-    ]
+    return [_collect(trace, out) for out in outs]
+
+
+def _collect(trace: BatchTrace, out: Any) -> Any:
+    """Return all elements of an output; one that does not depend on them, repeated."""
+    if isinstance(out, Batched) and out.trace is trace:
+        return out.value
+    check_alive(out, "the result")
+    return broadcast_to(out, shape=(trace.size, *out.shape))
 
 
 def move_axis(x: Any, source: int, destination: int) -> Any:

@@ -17,6 +17,7 @@ from typing import Any, Final, overload
 import numpy as np
 
 from .errors import (
+    ArgumentError,
     LeakedTracerError,
     MissingRuleError,
     TracerConversionError,
@@ -46,14 +47,14 @@ class Trace:
         """Apply `primitive` where at least one of `args` is a tracer of this trace."""
         raise NotImplementedError
 
-    def check_open(self, primitive: Primitive) -> None:
+    def check_open(self, user: object) -> None:
         """Raise `LeakedTracerError` when the transformation has returned already."""
         if not self.open:
             raise LeakedTracerError(
-                f"{primitive.name} was applied to a tracer whose {type(self).__name__} "
-                "has ended. The function being differentiated stored it outside "
-                "(in a global, a list, an attribute); return it instead, for example "
-                "with has_aux=True."
+                f"{getattr(user, 'name', user)} was given a tracer whose "
+                f"{type(self).__name__} has ended. The function being differentiated "
+                "stored it outside (in a global, a list, an attribute); return it "
+                "instead, for example with has_aux=True."
             )
 
 
@@ -95,6 +96,9 @@ class Primitive:
                 trace = arg.trace
                 if top is None or trace.level > top.level:
                     top = trace
+        for name in params:
+            if isinstance(params[name], Tracer):
+                raise ArgumentError(_by_keyword(self, name))
         if top is None:
             return self.impl(*args, **params)
         return top.process(self, args, params)
@@ -119,9 +123,19 @@ class Rules(dict[int, Callable[..., Any]]):
         )
 
 
+def _by_keyword(primitive: Primitive, name: str) -> str:
+    return (
+        f"{primitive.name} was given a traced array by keyword, {name}=...; only "
+        "positional arguments of a primitive have derivatives: pass it by position"
+    )
+
+
+def no_cotangent(g: Any) -> None:
+    """The pullback to an argument that the result does not depend on smoothly."""
+
+
 def _zero(*args: Any, **params: Any) -> Callable[[Any], None]:
-    """The rule of an argument that the result does not depend on smoothly."""
-    return lambda g: None
+    return no_cotangent
 
 
 @overload
@@ -259,6 +273,18 @@ class Tracer:
             raise TypeError("len() of a tracer without axes")
         return self.shape[0]
 
+    def __copy__(self) -> Tracer:
+        return self  # immutable; a copied tape would record in vain
+
+    def __deepcopy__(self, memo: Any) -> Tracer:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TracerConversionError(
+            "a tracer cannot be pickled, nor sent to another process: it stands for an "
+            "array inside of a transformation that runs here. Return the array instead."
+        )
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({concrete(self)!r})"
 
@@ -346,6 +372,12 @@ def _no_number(kind: str, tracer: Tracer) -> str:
 def is_tracer(x: Any) -> bool:
     """Return whether `x` is a tracer of any transformation."""
     return isinstance(x, Tracer)
+
+
+def check_alive(x: Any, what: str) -> None:
+    """Raise `LeakedTracerError` for a tracer whose transformation has returned."""
+    if isinstance(x, Tracer):
+        x.trace.check_open(what)
 
 
 def concrete(x: Any) -> Any:

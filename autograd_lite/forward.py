@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from .core import Primitive, Trace, Tracer
-from .ops.basic import cast, conform
-from .reverse import Tape, as_array, pullback_of, slot_of
+from .core import Primitive, Trace, Tracer, check_alive
+from .errors import RuleError
+from .ops.basic import add, cast, conform
+from .reverse import Tape, as_array, as_tuple, pullback_of, slot_of
 
 
 class Dual(Tracer):
@@ -66,15 +67,34 @@ def push(
     rules = primitive.jvps
     if rules is None or any(i not in rules for i in argnums):
         return transposed_pullback(primitive, ans, args, params, argnums, tangents)
-    total: Any = None
+    outs = [as_array(a) for a in as_tuple(ans, primitive)]
+    totals: list[Any] = [None] * len(outs)
     for i, x_dot in zip(argnums, tangents, strict=True):
         rule = rules[i]
         if rule is not None:
-            dot = rule(x_dot, ans, *args, **params)
-            total = dot if total is None else total + dot
-    if total is None:
-        return np.zeros(ans.shape, ans.dtype)[()]
-    return conform(total, ans.shape, ans.dtype) if primitive.broadcasts else total
+            dots = as_tuple(rule(x_dot, ans, *args, **params), primitive)
+            totals = [
+                dot if total is None else add(total, dot)
+                for total, dot in zip(totals, dots, strict=True)
+            ]
+    checked = [_tangent(primitive, dot, y) for dot, y in zip(totals, outs)]
+    return tuple(checked) if primitive.multiple else checked[0]
+
+
+def _tangent(primitive: Primitive, dot: Any, out: Any) -> Any:
+    """Return what a primitive's rules gave as an array like its output."""
+    if dot is None:
+        return np.zeros(out.shape, out.dtype)[()]
+    dot = as_array(dot)
+    if primitive.broadcasts:
+        return conform(dot, out.shape, out.dtype)
+    if dot.shape != out.shape or dot.dtype != out.dtype:
+        raise RuleError(
+            f"the forward rules of {primitive.name} returned a tangent of shape "
+            f"{dot.shape} and dtype {dot.dtype} for an output of shape {out.shape} and "
+            f"dtype {out.dtype}; they must be equal"
+        )
+    return dot
 
 
 def transposed_pullback(
@@ -114,6 +134,9 @@ def jvp_flat(
     finally:
         trace.open = False
     mine = [isinstance(out, Dual) and out.trace is trace for out in outs]
+    for out, m in zip(outs, mine):
+        if not m:
+            check_alive(out, "the result")
     ys = [out.value if m else out for out, m in zip(outs, mine)]
     y_dots = [
         out.tangent if m else np.zeros(out.shape, out.dtype)[()]

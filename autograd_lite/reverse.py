@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .core import Primitive, Trace, Tracer, is_tracer
+from .core import Primitive, Trace, Tracer, check_alive, is_tracer, no_cotangent
 from .errors import RuleError
 from .ops.basic import add, conform
 from .ops.index import ScatterSum
@@ -22,6 +22,12 @@ Pullback = Callable[[Any], Any]
 # per input, or a single function that returns all cotangents where the rule is joint.
 Entry = tuple[Any, Primitive, list[int], Any]
 
+
+# What a rule may raise; the name of its primitive is added to it.
+FAILURES = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, NameError),
+    *(RuntimeError, TypeError, ValueError),
+)
 
 _new = object.__new__
 
@@ -84,7 +90,10 @@ class Tape(Trace):
             filled = tuple([out.slot for out in outs])
             self.entries.append((filled, primitive, slots, pulls))
             return outs
-        out = self.variable(ans)
+        try:
+            out = self.variable(ans)
+        except AttributeError:  # a user's primitive may return a Python number
+            out = self.variable(as_array(ans))
         self.entries.append((out.slot, primitive, slots, pulls))
         return out
 
@@ -104,19 +113,27 @@ class Tape(Trace):
         for slot, seed in seeds:
             cotangents.add(slot, seed)
         entries = self.entries
-        for out, primitive, slots, pulls in (
-            reversed(entries) if keep else _consumed(entries)
-        ):
-            g = take(out)
-            if g is None:
-                continue
-            if type(pulls) is list:
-                for slot, pull in zip(slots, pulls):
-                    receive(slot, pull(g), primitive, pull)
-            else:
-                x_bars = checked_number(pulls(g), primitive, pulls, slots)
-                for slot, x_bar in zip(slots, x_bars):
-                    receive(slot, x_bar, primitive, pulls)
+        primitive, pull = None, None
+        try:
+            for out, primitive, slots, pulls in (
+                reversed(entries) if keep else _consumed(entries)
+            ):
+                g = take(out)
+                if g is None:
+                    continue
+                if type(pulls) is list:
+                    for slot, pull in zip(slots, pulls):
+                        receive(slot, pull(g), primitive, pull)
+                else:
+                    pull = pulls
+                    x_bars = checked_number(pull(g), primitive, pull, slots)
+                    for slot, x_bar in zip(slots, x_bars):
+                        if x_bar is not None:
+                            receive(slot, x_bar, primitive, pull)
+        except FAILURES as error:
+            if primitive is not None:
+                error.add_note(f"in {rule_name(primitive, pull)}")
+            raise
         return [cotangents.final(slot) for slot in wanted]
 
 
@@ -138,6 +155,7 @@ class Cotangents:
     def receive(self, slot: int, x_bar: Any, primitive: Primitive, pull: Any) -> None:
         """Add what a rule returned, after a check of its shape and dtype."""
         if x_bar is None:
+            check_intended(primitive, pull)
             return
         shape, dtype = self.avals[slot]
         try:
@@ -167,6 +185,8 @@ class Cotangents:
             self.values[slot] = total
             if type(total) is np.ndarray:
                 self.owned.add(slot)
+            else:  # a tracer took the buffer's place
+                self.owned.discard(slot)
 
     def take(self, out: int | tuple[int, ...]) -> Any:
         """Remove and return the cotangent of an operation's output, if any arrived."""
@@ -209,41 +229,71 @@ def checked(
         x_bar = np.asarray(x_bar)[()]
         if x_bar.dtype.kind not in "fciub":
             raise RuleError(
-                f"{_rule_name(primitive, pull)} returned {x_bar!r}, not an array. A "
+                f"{rule_name(primitive, pull)} returned {x_bar!r}, not an array. A "
                 "rule returns a function from g to the cotangent of its argument."
             )
         x_bar = x_bar.astype(dtype)
     if x_bar.dtype == dtype and x_bar.shape == shape:
         return x_bar
-    if primitive.broadcasts:
+    if primitive.broadcasts and _broadcast_fits(x_bar.shape, shape):
         return conform(x_bar, shape, dtype)
     raise RuleError(_wrong_cotangent(primitive, pull, x_bar, shape, dtype))
+
+
+def _broadcast_fits(x_bar_shape: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Return whether summing or broadcasting leads from one shape to the other."""
+    pairs = zip(reversed(x_bar_shape), reversed(shape))
+    return all(m == n or m == 1 or n == 1 for m, n in pairs)
+
+
+def check_intended(primitive: Primitive, pull: Any) -> None:
+    """Raise where a pullback returned None, unless None stood for the rule itself."""
+    if pull is not no_cotangent:
+        raise RuleError(
+            f"{rule_name(primitive, pull)} returned None: is a `return` missing? For "
+            "an argument without a derivative give defvjp None in place of the rule."
+        )
 
 
 def checked_number(x_bars: Any, primitive: Primitive, pull: Any, slots: Any) -> Any:
     """Return a joint rule's cotangents; raise unless there is one per argument."""
     if len(x_bars) != len(slots):
         raise RuleError(
-            f"{_rule_name(primitive, pull)} returned {len(x_bars)} cotangents for "
+            f"{rule_name(primitive, pull)} returned {len(x_bars)} cotangents for "
             f"{len(slots)} arguments that need one."
         )
     return x_bars
 
 
-def _rule_name(primitive: Primitive, pull: Any) -> str:
+def rule_name(primitive: Primitive, pull: Any) -> str:
+    """Return how errors call a rule: its primitive, argument and source line."""
     code = getattr(pull, "__code__", None)
     where = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
-    return f"the gradient rule of {primitive.name}{where}"
+    argnums = [
+        str(i) for i, maker in primitive.vjps.items() if code in _constants(maker)
+    ]
+    which = f" for argument {' or '.join(argnums)}" if argnums else ""
+    return f"the gradient rule of {primitive.name}{which}{where}"
+
+
+def _constants(maker: Any) -> tuple[Any, ...]:
+    """Return the constants of a function; the code of inner functions is among them."""
+    code = getattr(maker, "__code__", None)
+    return code.co_consts if code else ()
 
 
 def _wrong_cotangent(
     primitive: Primitive, pull: Any, x_bar: Any, shape: Any, dtype: Any
 ) -> str:
     return (
-        f"{_rule_name(primitive, pull)} returned a cotangent of shape {x_bar.shape} "
+        f"{rule_name(primitive, pull)} returned a cotangent of shape {x_bar.shape} "
         f"and dtype {x_bar.dtype} for an argument of shape {shape} and dtype {dtype}; "
-        "they must be equal. If the primitive broadcasts or promotes, declare it with "
-        "@elementwise, or sum and cast in the rule."
+        + (
+            "neither broadcasting nor a sum leads from one to the other."
+            if primitive.broadcasts
+            else "they must be equal. If the primitive broadcasts or promotes, declare "
+            "it with @elementwise, or sum and cast in the rule."
+        )
     )
 
 
@@ -255,12 +305,16 @@ def pullbacks(
     params: dict[str, Any],
 ) -> Any:
     """Return the pullbacks to the arguments: a list, or one joint function."""
-    if primitive.joint_vjp is not None:
-        return primitive.joint_vjp(tuple(argnums), ans, tuple(values), params)
     makers = primitive.vjps
-    if params:
-        return [makers[i](ans, *values, **params) for i in argnums]
-    return [makers[i](ans, *values) for i in argnums]
+    try:
+        if primitive.joint_vjp is not None:
+            return primitive.joint_vjp(tuple(argnums), ans, tuple(values), params)
+        if params:
+            return [makers[i](ans, *values, **params) for i in argnums]
+        return [makers[i](ans, *values) for i in argnums]
+    except FAILURES as error:
+        error.add_note(f"in {rule_name(primitive, None)}, before the walk back")
+        raise
 
 
 def pullback_of(
@@ -301,25 +355,36 @@ def slot_of(tape: Tape, x: Any) -> int | None:
 
 
 def strip(tape: Tape, x: Any) -> Any:
-    """Return the value inside a variable of this tape; anything else unchanged."""
-    return x.value if isinstance(x, Variable) and x.trace is tape else x
+    """Return the value inside a variable of this tape; anything else unchanged.
+
+    Raises `LeakedTracerError` for a tracer of a transformation that has returned.
+    """
+    if isinstance(x, Variable) and x.trace is tape:
+        return x.value
+    check_alive(x, "the result")
+    return x
 
 
-def separate(x_bars: list[Any]) -> list[Any]:
+def separate(x_bars: list[Any], given: Sequence[Any] = ()) -> list[Any]:
     """Give each gradient a writable buffer of its own, copying only where needed.
 
-    Rules may pass one array to several arguments, or a read-only broadcast view. What a
-    caller receives he may write to.
+    Rules may pass one array to several arguments, or a read-only broadcast view, or the
+    cotangent that was `given`. What a caller receives he may write to.
     """
-    seen: set[int] = set()
+    seen = {id(_buffer(g)) for g in given if type(g) is np.ndarray}
     found = []
     for x_bar in x_bars:
         if type(x_bar) is np.ndarray:
-            root = x_bar
-            while root.base is not None and isinstance(root.base, np.ndarray):
-                root = root.base
+            root = _buffer(x_bar)
             if id(root) in seen or not x_bar.flags.writeable:
                 x_bar = x_bar.copy()
             seen.add(id(root))
         found.append(x_bar)
     return found
+
+
+def _buffer(x: Any) -> Any:
+    """Return the array that owns the memory of a view."""
+    while isinstance(x.base, np.ndarray):
+        x = x.base
+    return x

@@ -136,7 +136,7 @@ def vjp(fun: Fun, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
         gs = _matching_leaves(cotangent, outdef, values, "cotangent", "output")
         seeds = [(s, g) for s, g in zip(slots, gs, strict=True) if s is not None]
         x_bars = tape.backward(seeds, range(len(arrays)), keep=True)
-        return tree.unflatten(treedef, separate(x_bars))
+        return tree.unflatten(treedef, separate(x_bars, gs))
 
     y = tree.unflatten(outdef, values)
     return (y, pullback, _strip_tree(tape, aux)) if has_aux else (y, pullback)
@@ -234,7 +234,7 @@ def _wraps(fun: Fun, what: str) -> Callable[[Fun], Fun]:
     """Name a derived function after the one it comes from."""
 
     def decorate(derived: Any) -> Fun:
-        name = getattr(fun, "__name__", type(fun).__name__)
+        name = _name(fun)
         derived.__name__ = f"{what} of {name}".replace(" ", "_")
         derived.__wrapped__ = fun
         derived.__doc__ = f"The {what} of {name}, by autograd_lite."
@@ -257,92 +257,112 @@ def _selector(
     """
     if wrt is not None:
         return _by_name(fun, wrt)
-    if isinstance(argnums, int):
-        single = argnums
-
-        def select_one(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Selection:
-            i = _position(fun, single, args, kwargs)
-            if i is None:  # passed by keyword
-                return _by_name(fun, _parameter(fun, single))(args, kwargs)
-            return args[i], lambda x: ((*args[:i], x, *args[i + 1 :]), kwargs)
-
-        return select_one
-    numbers = tuple(argnums)
+    single = isinstance(argnums, (int, np.integer))
+    numbers = [int(argnums)] if isinstance(argnums, (int, np.integer)) else [*argnums]
     if not numbers:
         raise ArgumentError("argnums is empty: name at least one argument")
 
     def select(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Selection:
-        at = [_position(fun, n, args, kwargs) for n in numbers]
-        if None in at:
-            return _by_name(fun, [_parameter(fun, n) for n in numbers])(args, kwargs)
+        if kwargs and not all(0 <= n < len(args) for n in numbers):
+            names = _parameters(fun, numbers, args, kwargs)
+            return _by_name(fun, names[0] if single else names)(args, kwargs)
+        at = _positions(fun, numbers, len(args))
 
         def rebuild(xs: Any) -> tuple[Any, dict[str, Any]]:
             new = list(args)
-            for i, x in zip(at, xs, strict=True):
-                new[i] = x  # type: ignore[index]
+            for i, x in zip(at, (xs,) if single else xs, strict=True):
+                new[i] = x
             return tuple(new), kwargs
 
-        return tuple([args[i] for i in at]), rebuild  # type: ignore[index]
+        found = tuple([args[i] for i in at])
+        return (found[0] if single else found), rebuild
 
     return select
 
 
-def _position(
-    fun: Fun, argnum: int, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> int | None:
-    """Return the position of an argument; None when it was passed by keyword."""
-    if -len(args) <= argnum < len(args):
-        return argnum % len(args)
-    if kwargs:
-        return None
-    raise ArgumentError(
-        f"argnums={argnum} names an argument that was not given: "
-        f"{getattr(fun, '__name__', fun)} was called with {len(args)} arguments"
-    )
+def _positions(fun: Fun, numbers: Sequence[int], n: int) -> list[int]:
+    """Return argnums as positions among n arguments."""
+    for number in numbers:
+        if not -n <= number < n:
+            raise ArgumentError(
+                f"argnums={number} names an argument that was not given: {_name(fun)} "
+                f"was called with {n} arguments"
+            )
+    at = [number % n for number in numbers]
+    if len(set(at)) < len(at):
+        raise ArgumentError(f"argnums={tuple(numbers)} names an argument twice")
+    return at
 
 
-@functools.lru_cache(maxsize=256)
-def _signature(fun: Fun) -> inspect.Signature:
-    return inspect.signature(fun)
+def _parameters(
+    fun: Fun, numbers: Sequence[int], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> list[str]:
+    """Return argnums as names, in a call that passes some arguments by keyword.
+
+    Negative ones count from the last parameter that was given.
+    """
+    bound = inspect.signature(fun).bind(*args, **kwargs)
+    by_position = (inspect.Parameter.POSITIONAL_ONLY, _POSITIONAL)
+    kinds = {name: p.kind for name, p in bound.signature.parameters.items()}
+    every = [name for name, kind in kinds.items() if kind in by_position]
+    given = [name for name in every if name in bound.arguments]
+    names = []
+    for number in numbers:
+        among = every if number >= 0 else given
+        if not -len(among) <= number < len(among):
+            raise ArgumentError(
+                f"argnums={number}, but {_name(fun)} has parameters {among}"
+            )
+        names.append(among[number])
+    return names
 
 
-def _parameter(fun: Fun, argnum: int) -> str:
-    names = list(_signature(fun).parameters)
-    try:
-        return names[argnum]
-    except IndexError:
-        raise ArgumentError(
-            f"argnums={argnum}, but {fun.__name__} has parameters {names}"
-        ) from None
+_POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
 def _by_name(fun: Fun, wrt: str | Sequence[str]) -> Any:
     """Return a selector of arguments, or of subtrees of arguments, by dotted name."""
+    single = isinstance(wrt, str)
     names = [wrt] if isinstance(wrt, str) else list(wrt)
+    _check_disjoint(names)
     split = [name.partition(".")[::2] for name in names]
+    signature = functools.cache(lambda: inspect.signature(fun))
 
     def select(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Selection:
-        bound = _signature(fun).bind(*args, **kwargs)
+        bound = signature().bind(*args, **kwargs)
         bound.apply_defaults()
         for name, _ in split:
             if name not in bound.arguments:
                 raise ArgumentError(
-                    f"wrt={name!r} is no parameter of {fun.__name__}, which has "
+                    f"wrt={name!r} is no parameter of {_name(fun)}, which has "
                     f"{list(bound.arguments)}"
                 )
         found = [tree.get(bound.arguments[name], path) for name, path in split]
 
         def rebuild(xs: Any) -> tuple[Any, dict[str, Any]]:
             new = dict(bound.arguments)
-            xs = [xs] if isinstance(wrt, str) else xs
-            for (name, path), x in zip(split, xs, strict=True):
+            for (name, path), x in zip(split, (xs,) if single else xs, strict=True):
                 new[name] = tree.replace(new[name], path, x)
             changed = inspect.BoundArguments(bound.signature, new)
             return changed.args, changed.kwargs
 
-        return (found[0] if isinstance(wrt, str) else tuple(found)), rebuild
+        return (found[0] if single else tuple(found)), rebuild
 
     return select
+
+
+def _check_disjoint(names: list[str]) -> None:
+    """Raise where two names of `wrt` mean the same array."""
+    if not names:
+        raise ArgumentError("wrt is empty: name at least one parameter")
+    for i, a in enumerate(names):
+        for b in names[:i]:
+            if f"{a}.".startswith(f"{b}.") or f"{b}.".startswith(f"{a}."):
+                raise ArgumentError(f"wrt names {a!r} and {b!r}, which overlap")
+
+
+def _name(fun: Fun) -> str:
+    return getattr(fun, "__name__", type(fun).__name__)
 
 
 # -- what goes in and comes out -------------------------------------------------------
@@ -386,7 +406,7 @@ def _split_aux(out: Any) -> tuple[Any, Any]:
 
 
 def _check_scalar(out: Any, fun: Fun) -> None:
-    name = getattr(fun, "__name__", repr(fun))
+    name = _name(fun)
     if isinstance(out, (Tracer, np.ndarray, np.generic)):
         if out.shape:
             raise NonScalarOutputError(
@@ -404,9 +424,14 @@ def _check_scalar(out: Any, fun: Fun) -> None:
                 f"grad needs a float output, but {name} returned {out.dtype}"
             )
     elif not isinstance(out, float):
+        hint = (
+            "is a `return` missing?"
+            if out is None
+            else "for a pair (loss, other results) say has_aux=True"
+        )
         raise NonScalarOutputError(
-            f"grad needs a scalar output, but {name} returned {type(out).__name__}; "
-            "for a pair (loss, other results) say has_aux=True"
+            "grad needs a scalar output, a float or an array of shape (), but "
+            f"{name} returned {type(out).__name__}; {hint}"
         )
 
 

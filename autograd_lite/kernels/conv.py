@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from . import conv_fast, plain, pointwise, winograd
+from . import conv_fast, one_channel, plain, pointwise, winograd
 from .conv_fast import tiles_fit
 from .geometry import Geometry, Padding, Pair, geometry
 from .launch import Array
@@ -27,11 +27,11 @@ __all__ = [
     "im2col",
 ]
 
-Fits: TypeAlias = Callable[[Geometry, int], bool]
+Fits: TypeAlias = Callable[[Geometry, np.dtype], bool]
 Table: TypeAlias = tuple[tuple[Fits, Callable[..., Array]], ...]
 
 
-def _always(size: Geometry, itemsize: int) -> bool:
+def _always(size: Geometry, dtype: np.dtype) -> bool:
     return True
 
 
@@ -45,6 +45,7 @@ FORWARD: Final[Table] = (
 INPUT_GRAD: Final[Table] = (
     (pointwise.fits, pointwise.input_grad),
     (winograd.fits, winograd.input_grad),
+    (one_channel.fits, one_channel.input_grad),
     (tiles_fit, conv_fast.input_grad),
     (_always, plain.conv_input_grad),
 )
@@ -59,11 +60,11 @@ WEIGHT_GRAD: Final[Table] = (
 
 @lru_cache(maxsize=1024)
 def _choose(
-    table: Table, itemsize: int, *sizes: Any
+    table: Table, dtype: np.dtype, *sizes: Any
 ) -> tuple[Callable[..., Array], Geometry]:
     """Return the kernel for a geometry, and the geometry."""
     size = geometry(*sizes)
-    return next(kernel for fits, kernel in table if fits(size, itemsize)), size
+    return next(kernel for fits, kernel in table if fits(size, dtype)), size
 
 
 def conv_forward(
@@ -79,7 +80,7 @@ def conv_forward(
 
     Shapes: `x: (n, h, w, c)`, `w: (r, s, c/groups, k)`, `b: (k)` or None; strides and
     dilation `(vertical, horizontal)`, padding `((top, bottom), (left, right))`. The
-    caller has checked that the sizes fit and the dtypes agree.
+    caller has checked that the sizes fit; the result has the dtype of x.
 
     Example:
         >>> x, w = np.ones((1, 4, 4, 1)), np.ones((3, 3, 1, 2))
@@ -88,9 +89,9 @@ def conv_forward(
                [9., 9.]])
     """
     sizes = (x.shape, w.shape, stride, padding, dilation, groups)
-    kernel, size = _choose(FORWARD, x.itemsize, *sizes)
-    bias = None if b is None else np.ascontiguousarray(b)
-    return kernel(np.ascontiguousarray(x), np.ascontiguousarray(w), bias, size)
+    kernel, size = _choose(FORWARD, x.dtype, *sizes)
+    bias = None if b is None else np.ascontiguousarray(b, x.dtype)
+    return kernel(np.ascontiguousarray(x), np.ascontiguousarray(w, x.dtype), bias, size)
 
 
 def conv_input_grad(
@@ -114,8 +115,8 @@ def conv_input_grad(
                [2, 4, 4, 2]])
     """
     sizes = (tuple(input_shape), w.shape, stride, padding, dilation, groups)
-    kernel, size = _choose(INPUT_GRAD, g.itemsize, *sizes)
-    return kernel(np.ascontiguousarray(g), np.ascontiguousarray(w), size)
+    kernel, size = _choose(INPUT_GRAD, g.dtype, *sizes)
+    return kernel(np.ascontiguousarray(g), np.ascontiguousarray(w, g.dtype), size)
 
 
 def conv_weight_grad(
@@ -136,8 +137,8 @@ def conv_weight_grad(
         array([[4., 4., 4., 4., 4.]])
     """
     sizes = (x.shape, tuple(kernel_shape), stride, padding, dilation, groups)
-    kernel, size = _choose(WEIGHT_GRAD, x.itemsize, *sizes)
-    return kernel(np.ascontiguousarray(x), np.ascontiguousarray(g), size)
+    kernel, size = _choose(WEIGHT_GRAD, x.dtype, *sizes)
+    return kernel(np.ascontiguousarray(x), np.ascontiguousarray(g, x.dtype), size)
 
 
 def im2col(

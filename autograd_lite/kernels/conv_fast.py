@@ -16,8 +16,8 @@ import numpy as np
 from .columns import Columns, columns, even
 from .conv_tiles import forward_task, weight_grad_task
 from .geometry import Geometry
-from .launch import Array, Launch, params
-from .micro import Machine, Tile, machine
+from .launch import Array, Launch, launch, run
+from .micro import REAL, Machine, Tile, machine
 
 # Bytes of an image that a forward task works on: a good part of a level-2 cache; and
 # that a weight gradient sums over at a time: a level-1 cache.
@@ -32,10 +32,10 @@ _UNROLL: Final = 32
 _CHUNKS: Final = 8
 
 
-def tiles_fit(size: Geometry, itemsize: int) -> bool:
+def tiles_fit(size: Geometry, dtype: np.dtype) -> bool:
     """Tell whether register tiles can do it: a known machine, an ordinary window."""
-    usual = size.dh == size.dw == size.groups == 1
-    return usual and min(size.output_shape) > 0 and machine() is not None
+    usual = size.dh == size.dw == size.groups == 1 and dtype in REAL
+    return usual and min(*size.output_shape, size.c) > 0 and machine() is not None
 
 
 def lanes_of(itemsize: int) -> int:
@@ -122,12 +122,6 @@ class Pass(NamedTuple):
         return ((height - 1) * self.sh + self.r) * self.frame.width * self.frame.c
 
 
-def run(launches: list[Launch], *arrays: Array) -> None:
-    flat = [array.reshape(-1) for array in arrays]
-    for launch in launches:
-        launch(*flat)
-
-
 def _forward_launch(
     step: Pass, part: Columns, n: int, itemsize: int, bias: bool
 ) -> Launch:
@@ -143,10 +137,10 @@ def _forward_launch(
         *(part.first, part.last, part.last_lanes, bias, blocks, height),
         *step[-5:],
     )
-    scratch = step.scratch(height) if copied else 0
+    scratch = step.scratch(height) * itemsize if copied else 0
     flops = 2 * n * step.ho * step.wo * step.k * taps[0] * taps[1]
     address = forward_task(tile.literal())
-    return Launch(address, params(*values), n * blocks, scratch, flops)
+    return launch(address, values, n * blocks, scratch, flops)
 
 
 def forward_pass(size: Geometry) -> Pass:
@@ -232,7 +226,7 @@ def turned_weights(w: Array, size: Geometry) -> Array:
         for i in phases(size.h, size.r, size.sh, size.top)
         for j in phases(size.w, size.s, size.sw, size.left)
     ]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return parts[0] if len(parts) == 1 else np.concatenate([w[:0].ravel(), *parts])
 
 
 @lru_cache(maxsize=1024)
@@ -246,8 +240,9 @@ def _plan_input_grad(size: Geometry, itemsize: int) -> list[Launch]:
 
 def input_grad(g: Array, w: Array, size: Geometry) -> Array:
     """Slide the turned weights over the cotangent; g and w are contiguous."""
-    unmet = size.sh > size.r or size.sw > size.s
-    gx = (np.zeros if unmet else np.empty)(size.input_shape, g.dtype)
+    met = sum(step.ho * step.wo for step in input_grad_passes(size))
+    empty = np.empty if met == size.h * size.w else np.zeros
+    gx = empty(size.input_shape, g.dtype)
     run(_plan_input_grad(size, g.itemsize), g, turned_weights(w, size), g, gx)
     return gx
 
@@ -272,7 +267,7 @@ def _plan_weight_grad(
     room = max(-(-sc // rows) * rows for rows, _ in tiles)
     copied = step.frame.copied or room > sc
     height = step.block_height(_SUM_BYTES // itemsize)
-    scratch = step.scratch(height) + room if copied else 0
+    scratch = (step.scratch(height) + room) * itemsize if copied else 0
     chunk = -(-size.n // _CHUNKS)
     tasks = -(-size.n // chunk)
     launches = []
@@ -283,7 +278,7 @@ def _plan_weight_grad(
             *(part.first, part.last, part.last_lanes, size.n, chunk, height, room),
         )
         address = weight_grad_task(tile.literal())
-        launches.append(Launch(address, params(*values), tasks, scratch, size.flops))
+        launches.append(launch(address, values, tasks, scratch, size.flops))
     return launches, (tasks, size.r, room, size.k)
 
 

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from .columns import Columns, columns, even
-from .launch import Array, Launch, compiled, params
-from .micro import Tile, machine, multiply, transpose
+from .launch import Array, Launch, compiled, launch, run
+from .micro import REAL, Tile, machine, multiply, transpose
 
 # OpenBLAS uses one thread up to this m * k * n (SMP_THRESHOLD_MIN *
 # GEMM_MULTITHREAD_THRESHOLD in its interface/gemm.c); then it has the less overhead.
@@ -49,25 +49,23 @@ def matmul(a: Array, b: Array, bias: Array | None = None) -> Array:
                [3., 4., 5., 6.]])
     """
     (m, k), n = a.shape, b.shape[1]
-    if not worthwhile(m, k, n):
+    if not (worthwhile(m, k, n) and a.dtype == b.dtype and a.dtype in REAL):
         product = np.matmul(a, b)
         return product if bias is None else np.add(product, bias, out=product)
-    a, a_turned = _flat(a)
-    b, b_turned = _flat(b)
+    a, a_turned = _stored(a)
+    b, b_turned = _stored(b)
     c = np.empty((m, n), a.dtype)
     form = Form(m, k, n, a_turned, b_turned, bias is not None, a.itemsize)
-    for launch in _plan(form):
-        launch(a, b, a if bias is None else np.ascontiguousarray(bias), c.reshape(-1))
+    bias = a if bias is None else np.ascontiguousarray(bias, a.dtype)
+    run(_plan(form), a, b, bias, c)
     return c
 
 
-def _flat(matrix: Array) -> tuple[Array, bool]:
-    """Return a matrix as a vector, and whether it goes column by column."""
-    if matrix.flags.c_contiguous:
-        return matrix.reshape(-1), False
-    if matrix.flags.f_contiguous:
-        return matrix.T.reshape(-1), True
-    return np.ascontiguousarray(matrix).reshape(-1), False
+def _stored(matrix: Array) -> tuple[Array, bool]:
+    """Return a matrix as it is stored, and whether that is its transpose."""
+    if matrix.flags.f_contiguous and not matrix.flags.c_contiguous:
+        return matrix.T, True
+    return np.ascontiguousarray(matrix), False
 
 
 class Form(NamedTuple):
@@ -105,9 +103,9 @@ def _launch(form: Form, part: Columns, most_rows: int) -> Launch:
         *(m, k, n, *((1, m) if a_turned else (k, 1)), b_turned, has_bias),
         *(part.first, part.last, part.last_lanes, height, groups, group * part.width),
     )
-    scratch = -(-k // part.lanes) * part.lanes * part.width if b_turned else 0
-    address, flops = _task(tile.literal()), 2 * m * k * n
-    return Launch(address, params(*values), blocks * groups, scratch, flops)
+    depth = -(-k // part.lanes) * part.lanes if b_turned else 0
+    scratch, flops = depth * part.width * itemsize, 2 * m * k * n
+    return launch(_task(tile.literal()), values, blocks * groups, scratch, flops)
 
 
 @cache

@@ -1,14 +1,14 @@
 """Runs a compiled task for every piece of work, on Numba's threads.
 
-A task is a C function made by `@cfunc`: `task(params, a, b, c, d, scratch, index)`,
-all of them addresses or int64. One parallel loop serves all tasks, so that a new tile
-costs the compilation of a small serial function instead of a parallel one. (Numba can
-cache on disk what is called through an address; it can't for functions passed along.)
+A task is a C function made by `compiled`: `task(params, a, b, c, d, scratch, index)`,
+where all but params are addresses or numbers, int64. One parallel loop serves all
+tasks, so that a new tile costs the compilation of a small serial function instead of
+a parallel one; and Numba can cache on disk what is called through an address.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -23,7 +23,9 @@ Array: TypeAlias = np.ndarray[Any, Any]
 TASK: Final = types.void(types.CPointer(types.int64), *[types.int64] * 6)
 
 # Below this many floating-point operations a second thread wakes up too late.
-PARALLEL_FLOPS: Final = 400_000
+_PARALLEL_FLOPS: Final = 400_000
+
+_CACHE_LINE: Final = 64
 
 
 @emitted
@@ -42,31 +44,31 @@ def _call(typing_context, task, params, a, b, c, d, scratch, index):
 
 
 @serial
-def _share(task, params, tasks, scratch_size, a, b, c, d, part, parts):
-    """Run one of `parts` equal shares of the tasks, with a zeroed scratch array."""
-    scratch = np.zeros(scratch_size, a.dtype)
-    for index in range(part * tasks // parts, (part + 1) * tasks // parts):
-        _call(
-            task,
-            params.ctypes.data,
-            a.ctypes.data,
-            b.ctypes.data,
-            c.ctypes.data,
-            d.ctypes.data,
-            scratch.ctypes.data,
-            index,
-        )
+def _address(array):
+    """Return the address of an array's first element."""
+    return array.ctypes.data
 
 
 @serial
-def _run_serial(task, params, tasks, scratch_size, a, b, c, d, parts):
-    _share(task, params, tasks, scratch_size, a, b, c, d, 0, 1)
+def _share(task, params, tasks, scratch_bytes, a, b, c, d, part, parts):
+    """Run one of `parts` equal shares of the tasks, with zeroed scratch memory."""
+    memory = np.zeros(scratch_bytes + _CACHE_LINE, np.uint8)
+    scratch = memory.ctypes.data
+    scratch += -scratch % _CACHE_LINE
+    for index in range(part * tasks // parts, (part + 1) * tasks // parts):
+        _call(task, params, a, b, c, d, scratch, index)
+
+
+@serial
+def _run_serial(task, params, tasks, scratch_bytes, a, b, c, d, parts):
+    _share(task, params, tasks, scratch_bytes, a, b, c, d, 0, 1)
 
 
 @parallel
-def _run_parallel(task, params, tasks, scratch_size, a, b, c, d, parts):
+def _run_parallel(task, params, tasks, scratch_bytes, a, b, c, d, parts):
     for part in prange(parts):
-        _share(task, params, tasks, scratch_size, a, b, c, d, np.int64(part), parts)
+        share = np.int64(part)
+        _share(task, params, tasks, scratch_bytes, a, b, c, d, share, parts)
 
 
 def compiled(function: Callable[..., None]) -> int:
@@ -82,24 +84,30 @@ def compiled(function: Callable[..., None]) -> int:
 class Launch(NamedTuple):
     """A compiled task with everything that doesn't change from call to call.
 
-    `scratch_size`: elements of zeroed memory that each thread gets for itself and
-    hands to every task it runs.
+    `scratch_bytes`: zeroed memory that each thread gets for itself and hands to every
+    task it runs.
     """
 
     task: int
     params: Array
     tasks: int
-    scratch_size: int
+    scratch_bytes: int
     flops: int
 
-    def __call__(self, a: Array, b: Array, c: Array, d: Array) -> None:
-        """Run all tasks on flat arrays of one dtype; their meaning is the task's."""
-        run, parts = _run_serial, 1
-        if self.flops > PARALLEL_FLOPS:
-            run, parts = _run_parallel, min(get_num_threads(), self.tasks)
-        run(self.task, self.params, self.tasks, self.scratch_size, a, b, c, d, parts)
+
+def launch(
+    task: int, params: Iterable[int], tasks: int, scratch_bytes: int, flops: int
+) -> Launch:
+    """Return a Launch; params are what the task finds in `params`, in their order."""
+    values = np.array([*params], np.int64)
+    return Launch(task, values, tasks, scratch_bytes, flops)
 
 
-def params(*values: int) -> Array:
-    """Return the read-only parameters of a task."""
-    return np.array(values, np.int64)
+def run(launches: Iterable[Launch], a: Array, b: Array, c: Array, d: Array) -> None:
+    """Run launches one after the other on contiguous arrays of one dtype."""
+    addresses = (_address(a), _address(b), _address(c), _address(d))
+    for task, values, tasks, scratch_bytes, flops in launches:
+        loop, parts = _run_serial, 1
+        if flops > _PARALLEL_FLOPS:
+            loop, parts = _run_parallel, min(get_num_threads(), tasks)
+        loop(task, _address(values), tasks, scratch_bytes, *addresses, parts)

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import llvmlite.binding as llvm
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -39,6 +40,10 @@ _BYTE: Final = ir.IntType(8)
 # Numba keys its cache by the file of the kernel, not by this one: every tile carries
 # this stamp, so that kernels built from an older emitter aren't found.
 _STAMP: Final = zlib.crc32(Path(__file__).read_bytes())
+
+
+# The dtypes that tiles are made of.
+REAL: Final = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 class Machine(NamedTuple):

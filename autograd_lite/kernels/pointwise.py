@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .gemm import matmul
 from .geometry import Geometry
 from .launch import Array
 
 
-def fits(size: Geometry, itemsize: int) -> bool:
+def fits(size: Geometry, dtype: np.dtype) -> bool:
     """Tell whether the kernel is 1x1, without stride, border or groups."""
     ordinary = size.sh == size.sw == size.groups == 1
     return ordinary and size.r == size.s == 1 and size.padded == (size.h, size.w)

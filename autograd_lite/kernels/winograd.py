@@ -33,12 +33,11 @@ from .conv_fast import (
     input_grad_passes,
     known_machine,
     lanes_of,
-    run,
     turned_weights,
 )
 from .conv_tiles import frame_rows
 from .geometry import Geometry
-from .launch import Array, Launch, compiled, params
+from .launch import Array, Launch, compiled, launch, run
 from .micro import Emitter, Tile, emitted, machine, multiply, read_tile
 
 _INPUT: Final = 0  # B'
@@ -68,9 +67,9 @@ _FEWEST_FLOPS: Final = 4_000_000
 _CHUNKS: Final = 8
 
 
-def fits(size: Geometry, itemsize: int) -> bool:
+def fits(size: Geometry, dtype: np.dtype) -> bool:
     """Tell whether the squares and vectors come out even, and the gain is worth it."""
-    if machine() is None or itemsize != 4:
+    if machine() is None or dtype != np.float32:
         return False
     ordinary = size.r == size.s == 3 and size.dh == size.dw == size.sh == size.sw == 1
     even_sizes = not (size.h % 2 or size.w % 2 or size.ho % 2 or size.wo % 2)
@@ -333,12 +332,12 @@ def _plan_forward(step: Pass, n: int) -> tuple[Launch, Launch]:
     c, k, cut = step.frame.c, step.k, _cut(step)
     rows = even(cut.squares, known_machine().rows(2))
     tile = Tile(rows, 2, lanes_of(4), 4).literal()
-    weights = Launch(_weight_task(tile), params(c, k), c, 0, 64 * c * k)
+    weights = launch(_weight_task(tile), (c, k), c, 0, 64 * c * k)
     values = (*_shape(step, cut), step.y_image, step.y_row, step.y_pixel)
-    scratch = cut.frame_size + 16 * cut.squares * (c + k)
+    scratch = 4 * (cut.frame_size + 16 * cut.squares * (c + k))
     flops = 8 * n * step.ho * step.wo * c * k
     tasks = n * cut.blocks
-    return weights, Launch(_forward_task(tile), params(*values), tasks, scratch, flops)
+    return weights, launch(_forward_task(tile), values, tasks, scratch, flops)
 
 
 def _convolve(x: Array, w: Array, b: Array | None, y: Array, step: Pass) -> bool:
@@ -377,15 +376,16 @@ def _plan_weight_grad(size: Geometry) -> Launch:
     room = -(-size.c // rows) * rows
     chunk = -(-size.n // _CHUNKS)
     values = (*_shape(step, cut), size.n, chunk, room)
-    scratch = cut.frame_size + 16 * (cut.squares * (size.c + size.k) + room * size.k)
+    held = cut.squares * (size.c + size.k) + room * size.k
+    scratch = 4 * (cut.frame_size + 16 * held)
     tasks, address = -(-size.n // chunk), _weight_grad_task(tile)
-    return Launch(address, params(*values), tasks, scratch, size.flops)
+    return launch(address, values, tasks, scratch, size.flops)
 
 
 def weight_grad(x: Array, g: Array, size: Geometry) -> Array:
     """Contract `x: (n, h, w, c)` with `g: (n, ho, wo, k)`."""
-    launch = _plan_weight_grad(size)
-    sums = np.empty((launch.tasks, *size.kernel_shape), x.dtype)
-    run([launch], x, g, x, sums)
+    plan = _plan_weight_grad(size)
+    sums = np.empty((plan.tasks, *size.kernel_shape), x.dtype)
+    run([plan], x, g, x, sums)
     gw = sums.sum(0)
     return gw if np.isfinite(gw).all() else conv_fast.weight_grad(x, g, size)

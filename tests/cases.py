@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.core import Primitive
-from autograd_lite.ops import basic, index, linalg, reduce, shape, sorting
+from autograd_lite.ops import basic, index, linalg, reduce, scan, shape, sorting
 from autograd_lite.ops import elementwise as ew
 
 Make = Callable[[np.random.Generator], tuple[Any, ...]]
@@ -118,6 +118,7 @@ CONSTANTS = [
     *[steps(p) for p in [ew.floor, ew.ceil, ew.trunc, ew.rint, ew.spacing]],
     steps(ew.logical_not, with_constants(lambda rng: (), MASK)),
     steps(ew.invert, with_constants(lambda rng: (), MASK)),
+    steps(ew.isnat, with_constants(lambda rng: (), np.array(["2020", "NaT"], "M8[D]"))),
     steps(ew.bitwise_count, with_constants(lambda rng: (), np.arange(9))),
     steps(basic.stop_gradient),
     Case(
@@ -418,6 +419,36 @@ PRODUCTS = [
     ]
 ]
 
+
+def with_zeros(rng: np.random.Generator) -> tuple[Any, ...]:
+    """A matrix with no, one and two zeros in a row."""
+    x = rng.standard_normal((3, 4))
+    x[1, 2] = x[2, 0] = x[2, 3] = 0
+    return (x,)
+
+
+def _recurrence(a: Any, b: Any, axis: int) -> Any:
+    """The sums of b times all products of a up to each place, row by row."""
+    n = a.shape[1]
+    y = np.zeros(a.shape, np.result_type(a, b))
+    for j in range(n):
+        for i in range(j + 1):
+            y[:, j] += b[:, i] * np.prod(a[:, i + 1 : j + 1], axis=1)
+    return y
+
+
+SCANS = [
+    Case(scan.cumsum, MATRIX, np.cumsum, {"axis": 1}, dtypes="fc"),
+    Case(scan.cumprod, MATRIX, np.cumprod, {"axis": 1}, dtypes="fc"),
+    Case(scan.cumprod, with_zeros, np.cumprod, {"axis": 1}, note="zeros"),
+    Case(scan.cumprod, MATRIX, np.cumprod, {"axis": 0}, axes0=False, note="axis0"),
+    Case(scan.prod, MATRIX, np.prod, {"axis": 1}, dtypes="fc"),
+    Case(scan.prod, with_zeros, np.prod, {"axis": 1}, note="zeros"),
+    Case(scan.prod, normal((3, 1)), np.prod, {"axis": 1}, note="one"),
+    Case(scan.recurrence, normal(M, M), _recurrence, {"axis": 1}, dtypes="fc"),
+    Case(scan.convolve, normal((6,), V), np.convolve, dtypes="fc", axes0=False),
+]
+
 CASES = [
     *CONSTANTS,
     *ARITHMETIC,
@@ -425,5 +456,6 @@ CASES = [
     *REDUCTIONS,
     *SHAPES,
     *INDEXING,
+    *SCANS,
     *PRODUCTS,
 ]

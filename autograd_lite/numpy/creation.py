@@ -10,6 +10,7 @@ import numpy as np
 from ..core import NUMPY_EQUIVALENT, concrete
 from ..errors import TracerMutationError
 from ..ops import basic
+from ..ops.basic import cast
 from .dispatch import Fun, axis_of, constant, has_tracer, implements, operand
 from .joins import array
 
@@ -81,13 +82,22 @@ def linspace(
     """Return `num` numbers from start to stop, evenly spaced."""
     if not has_tracer((start, stop)):
         return _np_linspace(start, stop, num, endpoint, retstep, dtype, axis)
-    start, stop = np.broadcast_arrays(operand(start), operand(stop))
+    start, stop = _ends(start, stop, float(num))
     steps = max(num - 1 if endpoint else num, 1)
     share = np.arange(num).reshape((num,) + (1,) * start.ndim) / steps
-    share = share.astype(np.result_type(start.dtype, stop.dtype))
+    share = share.astype(start.dtype)
     line = np.moveaxis(start * (1 - share) + stop * share, 0, axis)
     line = line if dtype is None else line.astype(dtype)
     return (line, (stop - start) / steps) if retstep else line
+
+
+def _ends(start: Any, stop: Any, *others: Any) -> Any:
+    """Return both ends in one shape and dtype; Python numbers promote weakly."""
+    weak = (int, float, complex)
+    kinds = [x if isinstance(x, weak) else operand(x).dtype for x in (start, stop)]
+    dtype = np.result_type(*kinds, *others)
+    ends = [cast(operand(x), dtype) for x in (start, stop)]
+    return np.broadcast_arrays(*ends)
 
 
 NUMPY_EQUIVALENT[np.linspace] = linspace
@@ -123,7 +133,7 @@ def geomspace(
     """Return `num` numbers from start to stop, in constant ratio."""
     if not has_tracer((start, stop)):
         return np.geomspace(start, stop, num, endpoint, dtype, axis)
-    start, stop = np.broadcast_arrays(operand(start), operand(stop))
+    start, stop = _ends(start, stop, np.float64)
     found = start * np.exp(linspace(0 * start, np.log(stop / start), num, endpoint))
     found = np.moveaxis(found, 0, axis)
     return found if dtype is None else found.astype(dtype)

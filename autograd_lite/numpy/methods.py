@@ -171,7 +171,9 @@ _METHODS: dict[str, Any] = {
     "cumsum": scans.cumsum,
     "cumprod": scans.cumprod,
     "prod": scans.prod,
-    "compress": picking.compress,
+    "compress": lambda self, condition, axis=None: picking.compress(
+        condition, self, axis
+    ),
     "round": elementwise.round,
     "clip": elementwise.clip,
     **{

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import NUMPY_EQUIVALENT
 from ..errors import ShapeError, UnsupportedError
 from ..ops import elementwise as ew
 from ..ops import scan as ops
@@ -15,6 +16,8 @@ from ..ops.index import getitem
 from .dispatch import Axis, axes_of, axis_of, constant, implements, operand
 from .joins import concatenate
 from .shapes import moveaxis, ravel
+
+DOUBLE = np.dtype(np.float64)
 
 # -- running sums and products --------------------------------------------------------
 
@@ -152,12 +155,10 @@ def _end(end: Any, a: Any, axis: int) -> Any:
 @implements(np.ediff1d)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """Return the differences of neighbours in a vector, with ends put on."""
-    parts = [diff(ravel(ary))]
-    if to_begin is not None:
-        parts.insert(0, ravel(to_begin))
-    if to_end is not None:
-        parts.append(ravel(to_end))
-    return concatenate(parts)
+    middle = diff(ravel(ary))
+    parts = [to_begin, middle, to_end]
+    dtype = middle.dtype
+    return concatenate([cast(ravel(p), dtype) for p in parts if p is not None])
 
 
 @implements(np.trapezoid)
@@ -213,7 +214,7 @@ def _slopes(f: Any, h: Any, axis: int, edge_order: int) -> Any:
     else:
         first = _edge(y[:1], y[1:2], y[2:3], steps[:1], steps[1:2])
         last = -_edge(y[-1:], y[-2:-1], y[-3:-2], steps[-1:], steps[-2:-1])
-    return moveaxis(concatenate([first, inner, last]), 0, axis)
+    return cast(moveaxis(concatenate([first, inner, last]), 0, axis), f.dtype)
 
 
 def _edge(y0: Any, y1: Any, y2: Any, a: Any, b: Any) -> Any:
@@ -227,7 +228,9 @@ def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
 ) -> Any:
     """Return a piecewise linear function at x, given its values fp at the points xp."""
-    x, xp, fp = operand(x), operand(xp), operand(fp)
+    x, xp = cast(operand(x), DOUBLE), cast(operand(xp), DOUBLE)
+    fp = operand(fp)
+    fp = cast(fp, np.result_type(fp.dtype, DOUBLE))
     if period is not None:
         x, xp, fp = _periodic(x, xp, fp, abs(period))
         left = right = None
@@ -293,3 +296,12 @@ def _cut(full: Any, n: int, m: int, mode: str) -> Any:
     if mode == "valid":
         return full[short - 1 : long]
     raise ValueError(f"mode={mode!r}: expected 'full', 'same' or 'valid'")
+
+
+def _accumulate_method(scan: Any) -> Any:
+    """Return a scan that goes along axis 0 by default."""
+    return lambda array, axis=0, dtype=None, out=None: scan(array, axis, dtype)
+
+
+NUMPY_EQUIVALENT[np.add, "accumulate"] = _accumulate_method(cumsum)
+NUMPY_EQUIVALENT[np.multiply, "accumulate"] = _accumulate_method(cumprod)

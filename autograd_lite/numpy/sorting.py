@@ -47,7 +47,7 @@ def partition(
 def sort_complex(a: Any) -> Any:
     """Return `a` sorted along its last axis, as complex numbers."""
     a = operand(a)
-    return sort(cast(a, np.result_type(a.dtype, np.complex64)))
+    return sort(a if a.dtype.kind == "c" else cast(a, np.dtype(complex)))
 
 
 @implements(np.take)

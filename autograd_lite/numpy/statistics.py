@@ -179,6 +179,9 @@ def _sorted_lines(a: Any, axis: Axis) -> tuple[Any, tuple[int, ...]]:
     return ops.sort(lines, axis=len(left)), kept
 
 
+_DISCRETE = {"inverted_cdf", "closest_observation", "lower", "higher", "nearest"}
+
+
 def _position(n: int, q: Any, method: str) -> Any:
     """Return the place of the q-quantile among n sorted elements, by any method.
 
@@ -188,13 +191,18 @@ def _position(n: int, q: Any, method: str) -> Any:
     return _np_quantile(np.arange(n, dtype=float), q, method=method)
 
 
-def _at(lines: Any, place: Any) -> Any:
-    """Return sorted lines (..., n) at places between 0 and n - 1: (*place, ...)."""
+def _at(lines: Any, q: Any, method: str) -> Any:
+    """Return the quantiles of sorted lines (..., n), the axes of q in front."""
+    place = _position(lines.shape[-1], q, method)
     low = np.floor(place).astype(int)
     high = np.minimum(low + 1, lines.shape[-1] - 1)
-    share = np.asarray(place - low, lines.dtype)
+    if method in _DISCRETE:
+        low, share = np.rint(place).astype(int), None
+    else:  # a plain number q promotes weakly
+        weak = not isinstance(q, np.ndarray)
+        share = np.asarray(place - low, lines.dtype if weak else q.dtype)
     a, b = getitem(lines, (..., low)), getitem(lines, (..., high))
-    found = a + (b - a) * share
+    found = a if share is None else a + (b - a) * share
     n = found.ndim - np.ndim(place)
     return transpose(found, axes=(*range(n, found.ndim), *range(n)))
 
@@ -203,7 +211,7 @@ def _quantile(a: Any, q: Any, axis: Axis, method: str, keepdims: bool) -> Any:
     lines, kept = _sorted_lines(a, axis)
     if lines.shape[-1] == 0:
         raise ValueError(f"quantile over no elements: shape {operand(a).shape}")
-    found = _at(lines, _position(lines.shape[-1], q, method))
+    found = _at(lines, q, method)
     last = getitem(lines, (..., -1))  # NaN is sorted to the end
     found = ew.where(ew.isnan(last), math.nan, found)
     return reshape(found, shape=(*np.shape(q), *kept)) if keepdims else found
@@ -217,7 +225,7 @@ def _nan_quantile(a: Any, q: Any, axis: Axis, method: str, keepdims: bool) -> An
     counts = np.sum(~ew.isnan(lines), axis=-1)
     missing = np.full(np.shape(q), math.nan, lines.dtype)
     parts = [
-        _at(getitem(lines, (i, slice(0, n))), _position(n, q, method)) if n else missing
+        _at(getitem(lines, (i, slice(0, n))), q, method) if n else missing
         for i, n in enumerate(counts.tolist())
     ]
     found = np.stack(parts, axis=-1)
@@ -238,7 +246,9 @@ def quantile(
 
 
 def _plain(q: Any) -> Any:
-    if isinstance(q, (float, int, np.ndarray, np.generic, list, tuple)):
+    if isinstance(q, (float, int)) and not isinstance(q, np.generic):
+        return q
+    if isinstance(q, (np.ndarray, np.generic, list, tuple)):
         return np.asarray(q)
     raise UnsupportedError("quantiles have no derivative with respect to q here")
 
@@ -259,7 +269,7 @@ def percentile(
 @implements(np.median)
 def median(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Return the median over axes: the mean of the middle two of an even number."""
-    return _quantile(a, np.asarray(0.5), axis, "linear", keepdims)
+    return _quantile(a, 0.5, axis, "linear", keepdims)
 
 
 @implements(np.nanquantile)
@@ -291,7 +301,7 @@ def nanpercentile(
 @implements(np.nanmedian)
 def nanmedian(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Return the median over axes of the elements that are not NaN."""
-    return _nan_quantile(a, np.asarray(0.5), axis, "linear", keepdims)
+    return _nan_quantile(a, 0.5, axis, "linear", keepdims)
 
 
 # -- covariances ----------------------------------------------------------------------
@@ -313,8 +323,8 @@ def cov(
     x = _variables(m, rowvar)
     if y is not None:
         x = concatenate([x, _variables(y, rowvar)])
-    if dtype is not None:
-        x = cast(x, np.dtype(dtype))
+    double = np.result_type(x.dtype, np.float64)
+    x = cast(x, double if dtype is None else np.dtype(dtype))
     ddof = (0 if bias else 1) if ddof is None else ddof
     w, freedom = _weights(fweights, aweights, x.shape[1], ddof)
     if w is None:

@@ -49,6 +49,14 @@ class Ufunc(Primitive):
         )
         self.nin = fun.nin
         NUMPY_EQUIVALENT[fun] = self
+        if fun.nin == 2 and fun.nout == 1:
+            NUMPY_EQUIVALENT[fun, "outer"] = self._outer
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what else the ufunc has: reduce, accumulate, outer, identity, ..."""
+        if name == "impl":
+            raise AttributeError(name)
+        return getattr(self.impl, name)
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Apply the ufunc to arrays, tracers, numbers or lists."""
@@ -66,6 +74,11 @@ class Ufunc(Primitive):
         if params or listed or len(args) != self.nin:
             args = self._canonical(args, params)
         return top.process(self, args, {})
+
+    def _outer(self, x: Any, y: Any) -> Any:
+        """Apply the ufunc to each element of x with each of y."""
+        x, y = [v if isinstance(v, Tracer) else np.asarray(v) for v in (x, y)]
+        return self(reshape(x, shape=(*x.shape, *(1,) * y.ndim)), y)
 
     def _canonical(self, args: Any, params: dict[str, Any]) -> tuple[Any, ...]:
         """Convert lists; apply `dtype`; refuse what has no derivative here."""

@@ -1,0 +1,109 @@
+"""Every call of the table: NumPy's own values, right derivatives, both imports."""
+
+import re
+
+import numpy
+import pytest
+from numpy_calls import (
+    CALLS,
+    COMPLEX_CALLS,
+    CONSTANTS,
+    UPDATES,
+    arrays,
+    complex_arrays,
+)
+
+import autograd_lite.numpy as anp
+from autograd_lite import jvp, tree, vjp
+from autograd_lite.testing import check_grads
+
+pytestmark = pytest.mark.filterwarnings("ignore:Arrays of 2-dimensional vectors")
+
+
+class Call:
+    """An expression as a function of the arrays that it names, and their samples."""
+
+    def __init__(self, expression, np, samples):
+        code = compile(expression, expression, "eval")
+        self.names = [name for name in samples if re.search(rf"\b{name}\b", expression)]
+        self.names = [name for name in self.names if name in code_names(code)]
+        self.args = tuple([samples[name] for name in self.names])
+        self.code = code
+        self.namespace = {"np": np, "numpy": numpy, **CONSTANTS}
+
+    def __call__(self, *xs):
+        return eval(self.code, {**self.namespace, **dict(zip(self.names, xs))})
+
+
+def code_names(code):
+    """The names that a code object reads, those in nested functions too."""
+    found = set(code.co_names)
+    for constant in code.co_consts:
+        if hasattr(constant, "co_names"):
+            found |= code_names(constant)
+    return found
+
+
+def assert_identical(found, expected):
+    """Bit for bit, structure, dtypes and all."""
+    found, expected = tree.leaves(found), tree.leaves(expected)
+    for x, y in zip(found, expected, strict=True):
+        assert type(x) is type(y) and numpy.asarray(x).dtype == numpy.asarray(y).dtype
+        numpy.testing.assert_array_equal(x, y)
+
+
+def assert_close(found, expected, rtol=1e-12):
+    found, expected = tree.leaves(found), tree.leaves(expected)
+    for x, y in zip(found, expected, strict=True):
+        y = numpy.asarray(y)
+        assert x.shape == y.shape and x.dtype == y.dtype
+        numpy.testing.assert_allclose(x, y, rtol, rtol)
+
+
+@pytest.mark.parametrize("expression", CALLS)
+def test_without_tracers_it_is_numpy(expression):
+    ours, theirs = Call(expression, anp, arrays()), Call(expression, numpy, arrays())
+    assert_identical(ours(*ours.args), theirs(*theirs.args))
+
+
+@pytest.mark.parametrize("expression", CALLS)
+def test_value_of_traced_call(expression):
+    ours, theirs = Call(expression, anp, arrays()), Call(expression, numpy, arrays())
+    assert_close(vjp(ours, *ours.args)[0], theirs(*theirs.args))
+
+
+@pytest.mark.parametrize("expression", [*CALLS, *UPDATES])
+def test_derivatives(expression):
+    call = Call(expression, anp, arrays())
+    check_grads(call, call.args, order=2)
+
+
+@pytest.mark.parametrize("expression", CALLS)
+def test_plain_numpy(expression):
+    """`import numpy as np` gives the same values and the same derivatives."""
+    ours, plain = Call(expression, anp, arrays()), Call(expression, numpy, arrays())
+    y, pullback = vjp(ours, *ours.args)
+    plain_y, plain_pullback = vjp(plain, *plain.args)
+    assert_identical(plain_y, y)
+    assert_identical(plain_pullback(y), pullback(y))
+
+
+@pytest.mark.parametrize("expression", [*CALLS, *UPDATES])
+def test_float32_stays(expression):
+    narrow = {name: numpy.float32(x) for name, x in arrays().items()}
+    ours, theirs = Call(expression, anp, narrow), Call(expression, numpy, narrow)
+    y, pullback = vjp(ours, *ours.args)
+    if expression not in UPDATES:
+        expected = [numpy.asarray(x).dtype for x in tree.leaves(theirs(*theirs.args))]
+        assert [x.dtype for x in tree.leaves(y)] == expected
+    assert {x_bar.dtype for x_bar in pullback(y)} == {numpy.dtype(numpy.float32)}
+    tangents = jvp(ours, ours.args, ours.args)[1]
+    assert [x.dtype for x in tree.leaves(tangents)] == [x.dtype for x in tree.leaves(y)]
+
+
+@pytest.mark.parametrize("expression", COMPLEX_CALLS)
+def test_complex_derivatives(expression):
+    ours = Call(expression, anp, complex_arrays())
+    theirs = Call(expression, numpy, complex_arrays())
+    assert_close(vjp(ours, *ours.args)[0], theirs(*theirs.args))
+    check_grads(ours, ours.args, order=1)

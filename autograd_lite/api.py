@@ -372,7 +372,7 @@ def _float_leaves(leaves: list[Any], whole: Any) -> list[Any]:
     """Return leaves as arrays; raise where one cannot be differentiated."""
     arrays = [as_array(x) for x in leaves]
     for i, x in enumerate(arrays):
-        if x.dtype.kind not in "fc":
+        if getattr(getattr(x, "dtype", None), "kind", "O") not in "fc":
             raise DifferentiationTypeError(_not_float(leaves[i], tree.paths(whole)[i]))
     return arrays
 

@@ -269,9 +269,8 @@ def rule_name(primitive: Primitive, pull: Any) -> str:
     """Return how errors call a rule: its primitive, argument and source line."""
     code = getattr(pull, "__code__", None)
     where = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
-    argnums = [
-        str(i) for i, maker in primitive.vjps.items() if code in _constants(maker)
-    ]
+    rules = primitive.vjps.items() if code else ()
+    argnums = [str(i) for i, maker in rules if code in _constants(maker)]
     which = f" for argument {' or '.join(argnums)}" if argnums else ""
     return f"the gradient rule of {primitive.name}{which}{where}"
 

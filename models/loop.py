@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any, Protocol
 
+import numpy as np
+
 from autograd_lite import nn, optim, tree, value_and_grad
 
 from . import batches, cnn
@@ -53,7 +55,8 @@ def fit(
     """
     step = make_step(run)
     while not run.done:
-        _train_epoch(run, step, train, save, listener, stop)
+        with np.errstate(all="ignore"):  # a loss that is not finite is noticed
+            _train_epoch(run, step, train, save, listener, stop)
         _end_epoch(run, held)
         save(run)
         listener.on_epoch(run)
@@ -146,7 +149,7 @@ def _record(run: Run, loss: float, correct: int, images: int) -> None:
     run.whole = run.whole.add(loss, correct, images)
     run.window = run.window.add(loss, correct, images)
     per_epoch = run.setup.steps_per_epoch
-    if run.window.steps >= per_epoch / POINTS or run.step == per_epoch:
+    if run.step * POINTS // per_epoch > (run.step - 1) * POINTS // per_epoch:
         at = run.epoch + run.step / per_epoch
         run.metrics.append({"at": at, **run.window.means()})
         run.window = Tally()

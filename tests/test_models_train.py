@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from autograd_lite import tree
-from models import data, folder, idx, loop, predict, train
+from models import data, folder, idx, loop, pictures, predict, train
 from models.checkpoint import load_state
 from models.interrupt import StopRequest
 
@@ -118,6 +118,12 @@ def test_a_finished_run_can_be_resumed_and_asked(small, tmp_path, capsys, data_d
 # -- stopping and going on -----------------------------------------------------------
 
 
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Leave out what takes the most time of a small run."""
+    monkeypatch.setattr(pictures, "draw_all", lambda *args: {})
+
+
 @pytest.fixture(scope="module")
 def whole(small, tmp_path_factory):
     """A run that was never interrupted."""
@@ -131,7 +137,7 @@ RICH = ["--model=slim", "--optimizer=adam+momentum", "--augment=40", "--l2=1e-4"
 
 @pytest.mark.parametrize("stops", [[1], [16, 2, 16], [17], [51]])
 def test_a_resumed_run_ends_with_the_same_numbers(
-    small, tmp_path, whole, data_dir, monkeypatch, stops
+    small, tmp_path, whole, data_dir, monkeypatch, no_pictures, stops
 ):
     """51 steps, 17 in each epoch; each stop counts from the start or the last stop."""
     out = tmp_path / "stopped"
@@ -186,7 +192,9 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(
     assert_same(out, whole)
 
 
-def test_the_latest_run_is_resumed_by_default(small, tmp_path, monkeypatch, capsys):
+def test_the_latest_run_is_resumed_by_default(
+    small, tmp_path, monkeypatch, capsys, no_pictures
+):
     monkeypatch.chdir(tmp_path)
     train.main([*small, "--model=lenet8", "--epochs=1"])
     train.main([*small, "--model=lenet8", "--epochs=1"])
@@ -212,7 +220,9 @@ def test_a_second_signal_interrupts_at_once():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_checkpoints_are_written_within_an_epoch(small, tmp_path, monkeypatch):
+def test_checkpoints_are_written_within_an_epoch(
+    small, tmp_path, monkeypatch, no_pictures
+):
     monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
     real, places = folder.save, []
 

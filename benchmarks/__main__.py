@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks import machine, run, startup
 from benchmarks.cases import SUITES
 from benchmarks.peers import PEERS, installed
+from benchmarks.workers import WorkerError
 
 LIBRARIES = ["autograd_lite", "numpy", "numba", "scipy"]
 
@@ -71,18 +72,10 @@ def measure(
 ) -> list[run.Result]:
     """Run one suite."""
     if suite == "startup":
-        rounds = 2 * effort.rounds + 1
-        results = [
-            *startup.measure_imports(rounds),
-            *startup.measure_first_steps(peers, effort.rounds // 2),
-        ]
+        results = startup.measure(pattern, peers, effort.rounds)
         run.show(suite, results, "ms")
         return results
-    cases = run.select(suite, pattern)
-    if not cases:
-        print(f"{suite}: no case matches {pattern!r}")
-        return []
-    return run.run_suite(suite, cases, peers, effort)
+    return run.run_suite(suite, run.select(suite, pattern), peers, effort)
 
 
 def report(results: list[run.Result], arguments: list[str]) -> dict[str, object]:
@@ -121,3 +114,5 @@ if __name__ == "__main__":
         main(sys.argv[1:])
     except KeyboardInterrupt:
         sys.exit("interrupted")
+    except WorkerError as error:
+        sys.exit(str(error))

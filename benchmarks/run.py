@@ -47,7 +47,7 @@ class Result:
         """The cells of a table."""
         rate = f"{self.gflops:.0f}" if self.gflops else ""
         compared = str(self.ratio) if self.ratio else ""
-        return [self.case, self.contender, f"{self.value:.3g}", rate, compared]
+        return [self.case, self.contender, tables.number(self.value), rate, compared]
 
     def record(self) -> dict[str, object]:
         """What goes into the JSON file."""
@@ -76,7 +76,7 @@ def run_suite(
             step(case.label)
             blocks = workers.compare(case, effort.rounds, effort.seconds)
             results += summarise(suite, case, blocks)
-    show(suite, results, cases[0].unit)
+    show(suite, results, results[0].unit if results else "")
     for error in workers.failed.values():
         print(f"left out: {error}")
     return results
@@ -104,6 +104,9 @@ def summarise(suite: str, case: Case, blocks: Blocks) -> list[Result]:
 
 def show(suite: str, results: Sequence[Result], unit: str) -> None:
     """Print the table of a suite; GFLOP/s only where there are any."""
+    if not results:
+        print(f"{suite}: no case matches the filter")
+        return
     headers = ["case", "library", unit, "GFLOP/s", "ours / theirs [95 %]"]
     rows = [headers, *(result.row() for result in results)]
     if not any(result.gflops for result in results):

@@ -1,6 +1,7 @@
 """What a fresh process pays: for the import, and for the first training step."""
 
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -51,18 +52,30 @@ def measure_imports(rounds: int) -> list[Result]:
     return [*results, _result("import", "ours beyond numpy's", extra)]
 
 
-def measure_first_steps(peers: list[str], rounds: int) -> list[Result]:
+def measure_first_steps(nets: list[str], peers: list[str], rounds: int) -> list[Result]:
     """Results of a process that makes one training step, import included, per net.
 
     Cold means that no compiled kernel lies on disk; it is measured once.
     """
     results = []
-    nets = list(NETS)
     with tables.progress(len(nets)) as step:
         for net in nets:
-            step(f"first step of {net}")
+            step(first_step(net))
             results += _first_steps(net, peers, rounds)
     return results
+
+
+def first_step(net: str) -> str:
+    """How tables call the first step of a net."""
+    return f"first step of {Step(net, 64).label}"
+
+
+def measure(pattern: str, peers: list[str], rounds: int) -> list[Result]:
+    """Results of the cases whose label matches a regular expression, case ignored."""
+    wanted = re.compile(pattern, re.IGNORECASE)
+    nets = [net for net in NETS if wanted.search(first_step(net))]
+    imports = measure_imports(2 * rounds + 1) if wanted.search("import") else []
+    return [*imports, *measure_first_steps(nets, peers, rounds // 2)]
 
 
 def _first_steps(net: str, peers: list[str], rounds: int) -> list[Result]:
@@ -78,7 +91,7 @@ def _first_steps(net: str, peers: list[str], rounds: int) -> list[Result]:
     for _ in range(rounds):
         for name, code in codes.items():
             times[name].append(fresh_process(code))
-    case = f"first {Step(net, 64).label}"
+    case = first_step(net)
     return [
         _result(case, f"{OURS}, cold", [cold]),
         *(

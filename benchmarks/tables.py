@@ -10,6 +10,15 @@ HAS_RICH = importlib.util.find_spec("rich") is not None
 Row = Sequence[str]
 
 
+def number(value: float) -> str:
+    """Three digits, or a whole number if it has more before the point.
+
+    >>> number(0.123456), number(12.3456), number(12345.6)
+    ('0.123', '12.3', '12,346')
+    """
+    return f"{value:.3g}" if abs(value) < 999.5 else f"{value:,.0f}"
+
+
 def show_table(title: str, headers: Row, rows: Sequence[Row]) -> None:
     """Print a table, its first two columns left-aligned, the others right."""
     if HAS_RICH:

@@ -339,6 +339,8 @@ def test_imports_are_measured_beside_numpy():
 
 
 @pytest.mark.slow
-def test_first_steps_run():
-    rows = startup.measure_first_steps(peers=[], rounds=1)
-    assert len(rows) == 2 * len(NETS)
+def test_first_steps_are_slower_cold():
+    rows = startup.measure("first step of lenet8", peers=[], rounds=2)
+    cold, cached = rows
+    assert cold.contender == f"{OURS}, cold" and cached.contender == OURS
+    assert cold.value > cached.value > 100

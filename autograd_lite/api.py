@@ -374,6 +374,8 @@ def _float_leaves(leaves: list[Any], whole: Any) -> list[Any]:
     for i, x in enumerate(arrays):
         if getattr(getattr(x, "dtype", None), "kind", "O") not in "fc":
             raise DifferentiationTypeError(_not_float(leaves[i], tree.paths(whole)[i]))
+        if not x.dtype.isnative:  # as read from some files; results never are
+            arrays[i] = cast(x, x.dtype.newbyteorder("="))
     return arrays
 
 

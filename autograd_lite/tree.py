@@ -297,9 +297,10 @@ def get(tree: Any, path: str) -> Any:
     >>> get({"layers": [{"w": 1.0}, {"w": 2.0}]}, "layers.1.w")
     2.0
     """
-    for depth, name in enumerate(_parts(path)):
-        names, children = _children(tree, name, path, depth)
-        tree = children[names.index(name)]
+    rest = path
+    while rest:
+        at, children, rest = _step(tree, rest, path)
+        tree = children[at]
     return tree
 
 
@@ -309,38 +310,38 @@ def replace(tree: Any, path: str, value: Any) -> Any:
     >>> replace({"a": 1.0, "b": {"c": 2.0}}, "b.c", 5.0)
     {'a': 1.0, 'b': {'c': 5.0}}
     """
-    return _replace(tree, _parts(path), value, path, 0)
+    return _replace(tree, path, value, path)
 
 
-def _replace(tree: Any, parts: list[str], value: Any, path: str, depth: int) -> Any:
-    if not parts:
+def _replace(tree: Any, rest: str, value: Any, path: str) -> Any:
+    if not rest:
         return value
-    names, children = _children(tree, parts[0], path, depth)
-    at = names.index(parts[0])
-    children[at] = _replace(children[at], parts[1:], value, path, depth + 1)
+    at, children, rest = _step(tree, rest, path)
+    children[at] = _replace(children[at], rest, value, path)
     container = _REGISTRY[type(tree)]
     return container.join(container.split(tree)[1], children)
 
 
-def _parts(path: str) -> list[str]:
-    return path.split(".") if path else []
+def _step(tree: Any, rest: str, path: str) -> tuple[int, list[Any], str]:
+    """Take the first step of `rest`, the end of `path`, into a container.
 
-
-def _children(
-    tree: Any, name: str, path: str, depth: int
-) -> tuple[list[str], list[Any]]:
-    """Return names and children of a container that must have a child `name`."""
-    place = ".".join(_parts(path)[:depth]) or "the root"
+    Returns the position of the child, all children, and the rest of the way. Names may
+    hold dots themselves: the longest that fits is taken.
+    """
+    place = path.removesuffix(rest).rstrip(".") or "the root"
     container = _container(type(tree))
     if container is None:
         kind = type(tree).__name__
-        raise TreeError(f"no {name!r} at {place} of path {path!r}: it is a {kind}")
+        raise TreeError(f"no {rest!r} at {place} of path {path!r}: it is a {kind}")
     split, aux = container.split(tree)
     children = list(split)
     names = [str(n) for n in container.names(aux, len(children))]
-    if name not in names:
+    fitting = [n for n in names if f"{rest}.".startswith(f"{n}.")]
+    if not fitting:
+        name = rest.partition(".")[0]
         raise TreeError(f"no {name!r} at {place} of path {path!r}: it has {names}")
-    return names, children
+    name = max(fitting, key=len)
+    return names.index(name), children, rest[len(name) + 1 :]
 
 
 def ravel(tree: Any) -> tuple[Any, Callable[[Any], Any]]:

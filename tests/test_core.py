@@ -234,6 +234,12 @@ def test_stop_gradient_is_a_constant_at_every_level():
     assert grad(lambda y: grad(lambda x: stop_gradient(y * x) * x)(2.0))(5.0) == 0.0
     assert jvp(stop_gradient, (3.0,), (1.0,)) == (3.0, 0.0)
     assert stop_gradient(3.0) == 3.0
+    params = {"w": 2.0, "list": [3.0, None]}
+    assert stop_gradient(params) == params
+    slopes = grad(lambda p: p["w"] * stop_gradient(p)["list"][0])(params)
+    assert slopes == {"w": 3.0, "list": [0.0, None]}
+    frozen = lambda p: stop_gradient(p)["w"] * p["w"]  # noqa: E731
+    assert grad(frozen)(params)["w"] == 2.0
     assert vmap(stop_gradient)(X).tolist() == X.tolist()
 
 

@@ -210,6 +210,18 @@ def test_a_path_that_leads_nowhere(path, message):
         assert message in str(caught.value)
 
 
+def test_names_with_dots():
+    flat = {"conv1.w": 1.0, "conv1.b": 2.0, "conv1": {"w": 3.0, "x": 4.0}, "a.": [5.0]}
+    for path, leaf in zip(tree.paths(flat), tree.leaves(flat)):
+        if path != "conv1.w":  # two of this name: the longer key wins
+            assert tree.get(flat, path) == leaf
+    assert tree.get(flat, "conv1.w") == 1.0
+    assert tree.replace(flat, "conv1.x", 0.0)["conv1"] == {"w": 3.0, "x": 0.0}
+    assert tree.replace(flat, "conv1.b", 0.0)["conv1.b"] == 0.0
+    with pytest.raises(TreeError, match="no 'c' at conv1 of path 'conv1.c'"):
+        tree.get(flat, "conv1.c")
+
+
 def test_replace_leaves_the_original_alone():
     params = {"a": [1.0, 2.0], "b": Layer(1.0)}
     assert tree.replace(params, "a.0", 5.0) == {"a": [5.0, 2.0], "b": Layer(1.0)}

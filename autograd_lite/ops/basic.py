@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import tree
 from ..core import (
     NUMPY_EQUIVALENT,
     Primitive,
@@ -226,13 +227,16 @@ defjvp(real, lambda x_dot, ans, x: real(x_dot))
 
 @nondifferentiable
 def stop_gradient(x: Any) -> Any:
-    """Return x as a constant: no derivative flows through it.
+    """Return x, an array or a tree, as a constant: no derivative flows through it.
 
     >>> from autograd_lite import grad, stop_gradient
     >>> float(grad(lambda x: x * stop_gradient(x))(3.0))
     3.0
     """
-    return x
+    leaves, treedef = tree.flatten(x)
+    if treedef.kind is None:
+        return x
+    return tree.unflatten(treedef, [stop_gradient(leaf) for leaf in leaves])
 
 
 @primitive

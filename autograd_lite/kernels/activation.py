@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numba import prange
 
+from . import memory
 from .jit import CHUNK, PARALLEL_FROM, elementwise, parallel, serial
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -15,7 +16,7 @@ Array: TypeAlias = np.ndarray[Any, Any]
 def relu(x: Array) -> Array:
     """Return x where it is positive or NaN, else 0."""
     x = np.ascontiguousarray(x)
-    y = np.empty_like(x)
+    y = memory.empty_like(x)
     _relu(x.reshape(-1), y.reshape(-1))
     return y
 
@@ -23,7 +24,7 @@ def relu(x: Array) -> Array:
 def relu_mask(g: Array, y: Array) -> Array:
     """Return g where y is positive or NaN, else 0. g and y have one shape."""
     g, y = np.ascontiguousarray(g), np.ascontiguousarray(y)
-    out = np.empty_like(g)
+    out = memory.empty_like(g)
     _relu_mask(g.reshape(-1), y.reshape(-1), out.reshape(-1))
     return out
 
@@ -34,7 +35,7 @@ def cross_entropy(logits: Array, labels: Array, smoothing: float) -> tuple[Array
     With `smoothing` s the target of a row is s / k plus 1 - s at its label. The second
     result is -1 where all labels are good. logits: (n, k), labels: (n) -> (n)
     """
-    loss = np.empty(logits.shape[0], logits.dtype)
+    loss = memory.empty((logits.shape[0],), logits.dtype)
     bad = _cross_entropy(np.ascontiguousarray(logits), labels, smoothing, loss)
     return loss, bad
 
@@ -43,7 +44,7 @@ def cross_entropy_backward(
     g: Array, logits: Array, labels: Array, smoothing: float
 ) -> Array:
     """Return the cotangent of the logits. g, labels: (n), logits: (n, k) -> (n, k)"""
-    out = np.empty(logits.shape, logits.dtype)
+    out = memory.empty(logits.shape, logits.dtype)
     logits, g = np.ascontiguousarray(logits), np.ascontiguousarray(g)
     _cross_entropy_backward(g, logits, labels, smoothing, out)
     return out

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from . import memory
 from .columns import Columns, columns, even
 from .launch import Array, Launch, compiled, launch, run
 from .micro import REAL, Tile, machine, multiply, transpose
@@ -54,7 +55,7 @@ def matmul(a: Array, b: Array, bias: Array | None = None) -> Array:
         return product if bias is None else np.add(product, bias, out=product)
     a, a_turned = _stored(a)
     b, b_turned = _stored(b)
-    c = np.empty((m, n), a.dtype)
+    c = memory.empty((m, n), a.dtype)
     form = Form(m, k, n, a_turned, b_turned, bias is not None, a.itemsize)
     bias = a if bias is None else np.ascontiguousarray(bias, a.dtype)
     run(_plan(form), a, b, bias, c)

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numba import prange
 
+from . import memory
 from .jit import CHUNK, PARALLEL_FROM, elementwise, parallel, serial
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -36,7 +37,7 @@ def moments(x: Array) -> tuple[Array, Array]:
 
 def normalise(x: Array, mean: Array, scale: Array, shift: Array) -> Array:
     """Return `(x - mean) * scale + shift`. x: (m, c), the others: (c)"""
-    y = np.empty_like(x)
+    y = memory.empty_like(x)
     _normalise(x, mean, scale, shift, y)
     return y
 
@@ -63,7 +64,7 @@ def backward(
     a = gamma * inverse
     b = ((a * inverse * gx_sum - 2 * variance_bar) / m).astype(x.dtype)
     c = ((a * g_sum - mean_bar) / m).astype(x.dtype)
-    x_bar = np.empty_like(x)
+    x_bar = memory.empty_like(x)
     _combine(g, x, mean, a, b, c, x_bar)
     return x_bar, gx_sum.astype(x.dtype), g_sum.astype(x.dtype)
 

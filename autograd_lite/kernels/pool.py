@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numba import prange
 
+from . import memory
 from .jit import PARALLEL_FROM, parallel, serial, split
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -50,8 +51,8 @@ def max_pool(
     """
     n, _, _, c = x.shape
     shape = (n, *output_size(x, window, stride, padding), c)
-    y = np.empty(shape, x.dtype)
-    code = np.empty(shape, code_dtype(window))
+    y = memory.empty(shape, x.dtype)
+    code = memory.empty(shape, code_dtype(window))
     x = np.ascontiguousarray(x)
     if window == stride == (2, 2) and padding == ((0, 0), (0, 0)):
         _max_pool_2x2(x, y, code)
@@ -67,7 +68,7 @@ def max_pool_gather(
 
     x: (n, h, w, c), code: (n, h', w', c) -> (n, h', w', c)
     """
-    y = np.empty(code.shape, x.dtype)
+    y = memory.empty(code.shape, x.dtype)
     x, code = np.ascontiguousarray(x), np.ascontiguousarray(code)
     _gather(x, code, y, window, stride, _start(padding))
     return y
@@ -80,7 +81,7 @@ def max_pool_scatter(
 
     The adjoint of `max_pool_gather`. g, code: (n, h', w', c) -> (n, *size, c)
     """
-    x_bar = np.empty((g.shape[0], *size, g.shape[3]), g.dtype)
+    x_bar = memory.empty((g.shape[0], *size, g.shape[3]), g.dtype)
     g, code = np.ascontiguousarray(g), np.ascontiguousarray(code)
     if window == stride == (2, 2) and padding == ((0, 0), (0, 0)):
         _scatter_2x2(g, code, x_bar)
@@ -102,7 +103,7 @@ def avg_pool(
     x: (n, h, w, c) -> (n, h', w', c)
     """
     n, _, _, c = x.shape
-    y = np.empty((n, *output_size(x, window, stride, padding), c), x.dtype)
+    y = memory.empty((n, *output_size(x, window, stride, padding), c), x.dtype)
     x = np.ascontiguousarray(x)
     _avg_pool(x, y, window, stride, _start(padding), count_include_pad)
     return y
@@ -120,7 +121,7 @@ def avg_pool_adjoint(
 
     g: (n, h', w', c) -> (n, *size, c)
     """
-    x_bar = np.empty((g.shape[0], *size, g.shape[3]), g.dtype)
+    x_bar = memory.empty((g.shape[0], *size, g.shape[3]), g.dtype)
     g = np.ascontiguousarray(g)
     _avg_pool_adjoint(g, x_bar, window, stride, _start(padding), count_include_pad)
     return x_bar

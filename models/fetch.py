@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import textwrap
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,7 +41,8 @@ def fetch(url: str, md5: Sequence[str], files: Sequence[str], folder: Path) -> s
             )
             _extract(Path(archive), files, folder)
     except (OSError, ValueError, zipfile.BadZipFile) as error:  # network, disk, hash
-        return f"downloading it from {url} failed ({error})"
+        reason = textwrap.shorten(str(error), 240)
+        return f"downloading it from {url} failed ({reason})"
     return ""
 
 

@@ -160,9 +160,10 @@ def _fit(grey: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
 
 
 def draw(console: Console, image: NDArray[np.uint8]) -> None:
-    """Draw an image (h, w, c): in grey on a terminal, elsewhere in characters."""
+    """Draw an image (h, w, c): in grey on a colour terminal, else in characters."""
     grey = image.mean(-1).astype(int)
-    if not console.is_terminal or not console.encoding.startswith("utf"):
+    colours = console.color_system is not None and not console.no_color
+    if not colours or not console.encoding.startswith("utf"):
         for row in grey:
             shades = [_SHADES[value * len(_SHADES) // 256] * 2 for value in row]
             say(console, "".join(shades).rstrip())

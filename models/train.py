@@ -66,34 +66,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"{', '.join(data.SOURCES)} [mnist]",
     )
     add("--data-dir", metavar="DIR", help="where data sets lie, in folders by name")
-    add("--epochs", type=int, metavar="N", help=_default("epochs"))
-    add("--batch-size", type=int, metavar="N", help=_default("batch_size"))
-    add("--lr", type=float, metavar="X", help=f"highest learning rate {_default('lr')}")
-    add("--optimizer", choices=OPTIMIZERS, help=_default("optimizer"))
-    add(
-        "--schedule",
-        choices=SCHEDULES,
-        help=f"of the learning rate {_default('schedule')}",
-    )
-    add(
-        "--l2",
-        type=float,
-        metavar="X",
-        help=f"weight in the loss of the sum of the squared weights {_default('l2')}",
-    )
-    add("--label-smoothing", type=float, metavar="X", help=_default("label_smoothing"))
-    add(
-        "--augment",
-        metavar="none|all|N",
-        help="transform all images at random, or add N transformed ones "
-        f"{_default('augment')}",
-    )
-    add(
-        "--validation",
-        type=int,
-        metavar="N",
-        help=f"images held out and evaluated by epoch {_default('validation')}",
-    )
+    _add_recipe_options(made)
     add("--seed", type=int, metavar="N", default=0, help="of all random numbers [0]")
     add("--out", metavar="DIR", help="folder of the run [runs/DATASET-MODEL-N]")
     add(
@@ -104,6 +77,30 @@ def parser() -> argparse.ArgumentParser:
         help="go on with a run, the latest in runs/ by default; its options stay",
     )
     return made
+
+
+def _add_recipe_options(made: argparse.ArgumentParser) -> None:
+    """Add the options that replace fields of the recipe; their default is None."""
+
+    def add(name: str, text: str, **settings: Any) -> None:
+        field = name.removeprefix("--").replace("-", "_")
+        made.add_argument(name, help=f"{text} {_default(field)}".strip(), **settings)
+
+    number: dict[str, Any] = {"type": int, "metavar": "N"}
+    real: dict[str, Any] = {"type": float, "metavar": "X"}
+    add("--epochs", "", **number)
+    add("--batch-size", "", **number)
+    add("--lr", "highest learning rate", **real)
+    add("--optimizer", "", choices=OPTIMIZERS)
+    add("--schedule", "of the learning rate", choices=SCHEDULES)
+    add("--l2", "weight in the loss of the sum of the squared weights", **real)
+    add("--label-smoothing", "", **real)
+    add(
+        "--augment",
+        "transform all images at random, or add N transformed ones",
+        metavar="none|all|N",
+    )
+    add("--validation", "images held out and evaluated by epoch", **number)
 
 
 def _abouts() -> list[str]:

@@ -95,6 +95,7 @@ ELEMENTWISE = [
     a + [1.0, 2, 3, 4]; np.float64(2) * a; numpy.ones(4) - a; a * numpy.ones((2, 1, 1))
     a * (a > 0)
 
+
     """),
 ]
 
@@ -133,6 +134,7 @@ REDUCTIONS = [
     np.corrcoef(a, b, rowvar=False); np.bincount(ROWS, v[:3])
     np.bincount(ROWS, weights=v[1:], minlength=5)
 
+
 """)
 
 SCANS = calls("""
@@ -152,6 +154,7 @@ SCANS = calls("""
     np.convolve(v, u, "same"); np.convolve(u, v, mode="valid"); np.correlate(u, v)
     np.correlate(u, v, "full"); np.correlate(u, v[:3], "same")
     np.correlate(v, u, "same"); np.correlate(v[:3], u, "same"); np.correlate(v, u)
+
 
 """)
 
@@ -183,12 +186,13 @@ SHAPES = calls("""
     np.pad(a, 1, "minimum"); np.pad(a, 1, "median")
     np.pad(a, 2, "linear_ramp", end_values=5.0); np.resize(a, (2, 7))
     np.trim_zeros(np.pad(v, 2)); np.trim_zeros(np.pad(v, 1), "f"); np.copy(a); a.copy()
-    np.astype(a, complex); a.astype(complex).real
-    np.full_like(p, s); np.apply_along_axis(np.cumsum, 1, t)
-    np.apply_along_axis(np.sum, 0, a); np.apply_over_axes(np.sum, t, [0, 2])
-    np.vander(v, 3); np.vander(v, 3, increasing=True); np.linspace(a, b, 5)
+    np.astype(a, complex); a.astype(complex).real; np.full_like(p, s)
+    np.apply_along_axis(np.cumsum, 1, t); np.apply_along_axis(np.sum, 0, a)
+    np.apply_over_axes(np.sum, t, [0, 2]); np.vander(v, 3)
+    np.vander(v, 3, increasing=True); np.linspace(a, b, 5)
     np.linspace(s, v, 4, endpoint=False, axis=-1); np.logspace(v, w, 3)
     np.geomspace(p, f, 4); np.linspace(a, 1.0, 5, retstep=True)
+
 
 """)
 
@@ -198,13 +202,14 @@ JOINS = calls("""
     np.stack((a, b), axis=-1); np.stack([v, w], 1)
     np.concatenate([a, numpy.ones((1, 4))]); np.concatenate(t); np.stack(t, 1)
     np.vstack([a, v]); np.hstack([v, w]); np.hstack([a, b]); np.dstack([a, b])
-    np.column_stack([v, w]); np.column_stack([k, v]); np.append(a, v)
-    np.append(a, b, axis=1); np.block([[a, b], [b, a]]); np.block([v, 1.0, w])
-    np.block([[k], [v]]); np.split(a, 2, 1); np.split(u, [1, 4]); np.array_split(u, 4)
-    np.array_split(a, [1, 2, 9], 1); np.hsplit(a, 2); np.hsplit(v, 2); np.vsplit(k, 2)
-    np.dsplit(t, [1]); np.unstack(t, axis=1); list(a); [x * 2 for x in v]
-    np.select([MASK, a > 0], [a, b], 9.0); np.select([MASK], [v])
+    np.row_stack([v, w]); np.column_stack([v, w]); np.column_stack([k, v])
+    np.append(a, v); np.append(a, b, axis=1); np.block([[a, b], [b, a]])
+    np.block([v, 1.0, w]); np.block([[k], [v]]); np.split(a, 2, 1); np.split(u, [1, 4])
+    np.array_split(u, 4); np.array_split(a, [1, 2, 9], 1); np.hsplit(a, 2)
+    np.hsplit(v, 2); np.vsplit(k, 2); np.dsplit(t, [1]); np.unstack(t, axis=1); list(a)
+    [x * 2 for x in v]; np.select([MASK, a > 0], [a, b], 9.0); np.select([MASK], [v])
     np.choose(COUNTS % 2, [v, w]); np.choose(COUNTS, [v, w], mode="clip")
+
 
 """)
 
@@ -227,6 +232,7 @@ PICKING = calls("""
     np.unique(v, return_index=True)[0]; np.unique_values(v); np.unique_all(v).values
     np.unique_counts(a).values; np.unique_inverse(a).values; np.union1d(v, w)
     np.intersect1d(v, v[1:]); np.setdiff1d(v, w); np.setxor1d(v, w)
+
 
 """)
 
@@ -255,7 +261,10 @@ PRODUCTS = calls("""
     np.einsum("ij,kj,lj->ikl", a, b, k, optimize="optimal")
     np.einsum("ijk,ijk,ijk->k", t, t, t); np.polyval(v, a); np.polyadd(u, v)
     np.polysub(v, u); np.polymul(u, v); np.polydiv(u, v)[0]; np.polydiv(u, v)[1]
-    np.polyder(u, 2); np.polyint(v, 2, [1.0, 2.0]); np.poly(v)
+    np.polyder(u, 2); np.polyint(v, 2, [1.0, 2.0]); np.poly(v); np.poly(k)
+    np.polyfit(u, o, 2); np.polyfit(o, a.reshape(6, 2), 1, w=u); np.roots(p[0])
+    np.i0(a)
+
 
 """)
 
@@ -267,6 +276,7 @@ UPDATES = calls("""
     np.at(a)[0, 1].add(s); np.at(a)[ROWS].add(v); np.at(a)[ROWS].multiply(t[0])
     np.at(a)[:, 1].max(b[:, 2]); np.at(a)[ROWS].min(0.1); np.at(a)[1:].get()
     np.at(a)[a > 0].set(0.0); np.safe_where(p > 1, np.sqrt, lambda x: x * x, p)
+
 
 """)
 
@@ -291,6 +301,7 @@ COMPLEX_CALLS = [
     np.einsum("ij,kj->ik", a, b); np.cov(a); np.diff(a); np.convolve(u, v); np.sort(u)
     a[ROWS]; np.outer(v, w); np.pad(a, 1); np.mean(a, 0).imag; np.nan_to_num(a)
     np.average(a, 0, b); np.trapezoid(a, v); np.interp(o.real, o.real * 2, u)
+
 
     """),
 ]

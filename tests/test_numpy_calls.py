@@ -17,7 +17,9 @@ import autograd_lite.numpy as anp
 from autograd_lite import jvp, tree, vjp
 from autograd_lite.testing import check_grads
 
-pytestmark = pytest.mark.filterwarnings("ignore:Arrays of 2-dimensional vectors")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Arrays of 2-dimensional vectors", "ignore:`row_stack` alias is deprecated"
+)
 
 
 class Call:

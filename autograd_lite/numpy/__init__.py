@@ -9,7 +9,7 @@ tracer is among the arguments.
 # fmt: off
 from numpy import (
     False_, ScalarType, True_, arange, asarray_chkfinite, asfortranarray, asmatrix,
-    bartlett, base_repr, binary_repr, blackman, bool, bool_, broadcast,
+    bartlett, base_repr, binary_repr, blackman, bmat, bool, bool_, broadcast,
     broadcast_shapes, busday_count, busday_offset, busdaycalendar, byte, bytes_, c_,
     can_cast, cdouble, character, clongdouble, complex128, complex64, complexfloating,
     csingle, datetime64, datetime_as_string, datetime_data, diag_indices, double, dtype,
@@ -44,13 +44,13 @@ from .creation import (
     vander, zeros_like,
 )
 from .elementwise import (
-    angle, around, clip, divmod, fix, frexp, imag, isneginf, isposinf, modf, nan_to_num,
-    real, real_if_close, round, safe_where, sinc, where,
+    angle, around, clip, divmod, fix, frexp, i0, imag, isneginf, isposinf, modf,
+    nan_to_num, real, real_if_close, round, safe_where, sinc, where,
 )
 from .joins import (
     append, array, array_split, asanyarray, asarray, ascontiguousarray, astype, block,
     column_stack, concatenate, concatenate as concat, copy, dsplit, dstack, hsplit,
-    hstack, split, stack, unstack, vsplit, vstack,
+    hstack, row_stack, split, stack, unstack, vsplit, vstack,
 )
 from .padding import (
     pad,
@@ -117,7 +117,7 @@ __all__ = [
     "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "average",
     "bartlett", "base_repr", "binary_repr", "bincount", "bitwise_and", "bitwise_count",
     "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or",
-    "bitwise_right_shift", "bitwise_xor", "blackman", "block", "bool", "bool_",
+    "bitwise_right_shift", "bitwise_xor", "blackman", "block", "bmat", "bool", "bool_",
     "broadcast", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "busday_count",
     "busday_offset", "busdaycalendar", "byte", "bytes_", "c_", "can_cast", "cbrt",
     "cdouble", "ceil", "character", "choose", "clip", "clongdouble", "column_stack",
@@ -139,7 +139,7 @@ __all__ = [
     "get_include", "get_printoptions", "getbufsize", "geterr", "geterrcall", "gradient",
     "greater", "greater_equal", "half", "hamming", "hanning", "heaviside", "histogram",
     "histogram2d", "histogram_bin_edges", "histogramdd", "hsplit", "hstack", "hypot",
-    "identity", "iinfo", "imag", "index_exp", "indices", "inexact", "inf", "info",
+    "i0", "identity", "iinfo", "imag", "index_exp", "indices", "inexact", "inf", "info",
     "inner", "insert", "int16", "int32", "int64", "int8", "int_", "intc", "integer",
     "interp", "intersect1d", "intp", "invert", "is_busday", "isclose", "iscomplex",
     "iscomplexobj", "isdtype", "isfinite", "isfortran", "isin", "isinf", "isnan",
@@ -163,8 +163,8 @@ __all__ = [
     "rad2deg", "radians", "random", "ravel", "ravel_multi_index", "real",
     "real_if_close", "recarray", "reciprocal", "record", "remainder", "repeat",
     "require", "reshape", "resize", "result_type", "right_shift", "rint", "roll",
-    "rollaxis", "roots", "rot90", "round", "s_", "safe_where", "save", "savetxt",
-    "savez", "savez_compressed", "sctypeDict", "searchsorted", "select",
+    "rollaxis", "roots", "rot90", "round", "row_stack", "s_", "safe_where", "save",
+    "savetxt", "savez", "savez_compressed", "sctypeDict", "searchsorted", "select",
     "set_printoptions", "setbufsize", "setdiff1d", "seterr", "seterrcall", "setxor1d",
     "shape", "shares_memory", "short", "show_config", "show_runtime", "sign", "signbit",
     "signedinteger", "sin", "sinc", "single", "sinh", "size", "sort", "sort_complex",

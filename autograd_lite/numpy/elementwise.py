@@ -14,6 +14,7 @@ import numpy as np
 from ..core import NUMPY_EQUIVALENT
 from ..errors import ArgumentError
 from ..ops import elementwise as ew
+from ..ops.special import bessel
 from .dispatch import constant, implements, operand
 
 round = constant(np.round)
@@ -56,6 +57,12 @@ def clip(
 def sinc(x: Any) -> Any:
     """Return sin(pi x) / (pi x), and 1 at 0."""
     return ew.sinc(operand(x))
+
+
+@implements(np.i0)
+def i0(x: Any) -> Any:
+    """Return the modified Bessel function of the first kind, of order 0."""
+    return bessel.i0(operand(x))
 
 
 @implements(np.nan_to_num)

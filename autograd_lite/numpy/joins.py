@@ -110,6 +110,9 @@ def vstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
     return concatenate([atleast_2d(x) for x in _list_of(tup)], 0, dtype=dtype)
 
 
+row_stack = vstack
+
+
 @implements(np.hstack)
 def hstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
     """Return arrays joined along axis 1, vectors along axis 0."""

@@ -92,7 +92,8 @@ def poly(seq_of_zeros: Any) -> Any:
     p = np.ones(1, zeros.dtype)
     for i in range(zeros.shape[0]):
         p = convolve(p, np.stack([np.ones((), zeros.dtype), -zeros[i]]))
-    return p
+    paired = np.all(np.sort(zeros) == np.sort(np.conjugate(zeros)))
+    return np.real(p) if paired else p
 
 
 @implements(np.roots)

@@ -57,7 +57,7 @@ def reshape(
     if order == "C":
         return basic.reshape(a, shape=new)
     if order != "F":
-        raise UnsupportedError(f"np.reshape: order={order!r}; use 'C' or 'F'")
+        raise UnsupportedError(f"np.reshape: order={order!r} is not supported")
     return transpose(basic.reshape(transpose(a), shape=new[::-1]))
 
 

@@ -16,6 +16,8 @@ from ..ops.basic import reshape, sum, transpose
 from .dispatch import axes_of, implements, operand
 from .shapes import moveaxis, ravel
 
+Operand = tuple[str, Any]  # its labels, one per axis, and the array
+
 
 @implements(np.matmul)
 def matmul(x1: Any, x2: Any) -> Any:
@@ -262,41 +264,39 @@ def _matched(
 
 def _pairwise(terms: list[str], out: str, arrays: list[Any], optimize: bool) -> Any:
     """Contract operands two at a time, in the order that np.einsum_path proposes."""
-    terms, arrays = list(terms), list(arrays)
-    for pair in _path(terms, out, arrays, optimize):
-        at = sorted(pair, reverse=True)
-        picked = [(terms.pop(i), arrays.pop(i)) for i in at][::-1]
-        needed = set(out).union(*terms)
-        picked = [
-            _summed(t, x, needed.union(*_others(picked, i)))
-            for i, (t, x) in enumerate(picked)
-        ]
-        labels = dict.fromkeys("".join([t for t, _ in picked]))
-        new = "".join([c for c in labels if c in needed]) if terms else out
-        terms.append(new)
-        arrays.append(_contracted(picked, new))
-    return arrays[0]
+    left = list(zip(terms, arrays))
+    for step in _path(terms, out, arrays, optimize):
+        picked = [left.pop(i) for i in sorted(step, reverse=True)][::-1]
+        while len(picked) > 2:
+            two, picked = picked[:2], picked[2:]
+            picked.append(_contracted(two, out, left + picked))
+        left.append(_contracted(picked, out, left))
+    return left[0][1]
 
 
 def _path(terms: list[str], out: str, arrays: list[Any], optimize: bool) -> Any:
+    """Return the steps of a contraction: which operands to join, and put at the end."""
     if len(terms) <= 2:
         return [tuple(range(len(terms)))]
     if not optimize:
         return [(0, 1)] * (len(terms) - 1)
-    dummies = [np.broadcast_to(0.0, x.shape) for x in arrays]
-    path = np.einsum_path(",".join(terms) + "->" + out, *dummies, optimize="greedy")
-    return [pair for step in path[0][1:] for pair in _in_pairs(step)]
+    shapes = [np.broadcast_to(0.0, x.shape) for x in arrays]
+    subscripts = ",".join(terms) + "->" + out
+    return np.einsum_path(subscripts, *shapes, optimize="greedy")[0][1:]
 
 
-def _in_pairs(step: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Return a step of the path that joins many operands as steps that join two."""
-    if len(step) <= 2:
-        return [step]
-    raise ShapeError(f"einsum: a path with a step of {len(step)} operands")
-
-
-def _others(picked: list[tuple[str, Any]], i: int) -> list[str]:
-    return [t for j, (t, _) in enumerate(picked) if j != i]
+def _contracted(picked: list[Operand], out: str, left: list[Operand]) -> Operand:
+    """Join one or two operands, over the labels that nothing left needs."""
+    outside = set(out).union(*[term for term, _ in left])
+    if len(picked) == 1:
+        term, x = _summed(*picked[0], outside)
+        return out, transpose(x, axes=tuple([term.index(c) for c in out]))
+    one, two = picked
+    first, x = _summed(*one, outside.union(two[0]))
+    second, y = _summed(*two, outside.union(one[0]))
+    labels = dict.fromkeys(first + second)
+    new = "".join([c for c in labels if c in outside]) if left else out
+    return new, ops.einsum(x, y, subscripts=f"{first},{second}->{new}")
 
 
 def _summed(term: str, x: Any, needed: set[str]) -> tuple[str, Any]:
@@ -305,12 +305,3 @@ def _summed(term: str, x: Any, needed: set[str]) -> tuple[str, Any]:
     if not axis:
         return term, x
     return "".join([c for c in term if c in needed]), sum(x, axis=axis)
-
-
-def _contracted(picked: list[tuple[str, Any]], out: str) -> Any:
-    """Return the product of one or two operands in canonical form."""
-    if len(picked) == 1:
-        ((term, x),) = picked
-        return transpose(x, axes=tuple([term.index(c) for c in out]))
-    (first, x), (second, y) = picked
-    return ops.einsum(x, y, subscripts=f"{first},{second}->{out}")

@@ -15,6 +15,7 @@ from autograd_lite import optim
 
 from . import batches, checkpoint, cnn, recipes
 from .augment import Affine
+from .errors import CheckpointError
 from .recipes import Recipe
 
 
@@ -126,7 +127,12 @@ class Run:
     def load(cls, path: Path) -> Run:
         """Return the run that `save` wrote; raises `CheckpointError`."""
         state = checkpoint.load_state(path)
-        run = cls.start(Setup.from_json(state["setup"]))
+        try:
+            run = cls.start(Setup.from_json(state["setup"]))
+        except (KeyError, TypeError) as error:  # a field or a model we don't know
+            raise CheckpointError(
+                f"{path} was written by another version of the project: {error}"
+            ) from error
         like = {"params": run.params, "state": run.state, "optimizer": run.moments}
         trees, _ = checkpoint.load(path, like)
         run.params, run.state = trees["params"], trees["state"]

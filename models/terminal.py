@@ -45,10 +45,10 @@ class Display:
             expand=True,
         )
         self.task = self.progress.add_task(
-            "compiling kernels",
+            "first step",
             total=self.per_epoch * self.recipe.epochs,
             completed=run.epoch * self.per_epoch + run.step,
-            numbers="once",
+            numbers="compiles kernels, once",
         )
 
     def __enter__(self) -> Display:

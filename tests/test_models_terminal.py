@@ -50,7 +50,7 @@ def follow(run, where):
 
 def test_a_terminal_shows_a_bar():
     shown = follow(new_run(), console(True))
-    assert "compiling kernels" in shown and "epoch 1/2" in shown
+    assert "compiles kernels" in shown and "epoch 1/2" in shown
     assert "loss 0.5000" in shown and "90.00%" in shown and "left" in shown
 
 

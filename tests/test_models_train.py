@@ -14,7 +14,7 @@ from PIL import Image
 
 from autograd_lite import tree
 from models import data, folder, idx, loop, pictures, predict, train
-from models.checkpoint import load_state
+from models.checkpoint import load_state, save
 from models.interrupt import StopRequest
 
 CLASSES = 4
@@ -296,6 +296,15 @@ def test_a_damaged_run_is_a_clear_error(tmp_path, capsys, content):
     assert train.main([f"--resume={tmp_path}"]) == 2
     assert folder.CHECKPOINT in (error := capsys.readouterr().err)
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("change", [{"model": "resnet"}, {"new": 1}])
+def test_a_run_of_another_version_is_a_clear_error(tmp_path, capsys, trained, change):
+    state = load_state(trained / folder.CHECKPOINT)
+    state["setup"]["recipe"] |= change
+    save(tmp_path / folder.CHECKPOINT, {}, state)
+    assert train.main([f"--resume={tmp_path}"]) == 2
+    assert "written by another version" in capsys.readouterr().err
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(small, tmp_path, capsys):

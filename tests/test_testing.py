@@ -108,6 +108,18 @@ def test_large_arrays_in_float32():
     check_grads(lambda x: (x * x).sum() / x.size, (x,), order=1)
 
 
+def test_ill_conditioned_functions_in_float32():
+    """The derivative suffers from rounding as much as its condition has it."""
+    x = numpy.array([1.0, 1.0001, 3.0], numpy.float32)
+    check_grads(lambda x: 1 / (x - x[::-1] + 1e-3), (x,))
+    check_grads(lambda x: np.exp(x * 20) * np.sin(x * 300), (x,))
+
+
+def test_overflow_in_float16():
+    with numpy.errstate(over="ignore"):
+        check_grads(lambda x: x * 3e4, (numpy.full(3, 2.0, numpy.float16),), order=1)
+
+
 def test_large_offset():
     check_grads(lambda x: x + 1e6, (X,))
     check_grads(lambda x: x.sum() + 1e9, (X,))

@@ -11,7 +11,17 @@ import numpy as np
 
 from ..api import jvp, vjp
 from .numerical import Estimate, central, one_sided
-from .spaces import Arrays, FlatFunction, epsilon, inner, like, move, size_of, widen
+from .spaces import (
+    Arrays,
+    FlatFunction,
+    epsilon,
+    inner,
+    like,
+    move,
+    random_like,
+    size_of,
+    widen,
+)
 
 # Largest machine epsilon of the arithmetic -> relative tolerance of a derivative.
 RTOL: Final = ((1e-12, 1e-6), (1e-5, 2e-4), (1.0, 2e-2))
@@ -58,12 +68,15 @@ class Probe:
     ws: Arrays
     noise: float = 0.0  # found by `measured`, in the weighted results
 
+    def derivative(self, us: Arrays) -> Sequence[Any]:
+        """Return the pullback of `ws`, or the tangents that `us` causes."""
+        if self.mode == "rev":
+            return vjp(self.level.fun, *self.xs)[1](tuple(self.ws))
+        return jvp(self.level.fun, self.xs, us)[1]
+
     def analytic(self, us: Arrays) -> float:
         """Return the derivative along `us` by the mode under check."""
-        if self.mode == "rev":
-            _, pullback = vjp(self.level.fun, *self.xs)
-            return inner(pullback(tuple(self.ws)), us)
-        return inner(jvp(self.level.fun, self.xs, us)[1], self.ws)
+        return inner(self.derivative(us), us if self.mode == "rev" else self.ws)
 
     def numerical(self, us: Arrays, expected: float, enough: float = 0.0) -> Estimate:
         """Return the derivative along `us` by finite differences.
@@ -118,6 +131,24 @@ class Probe:
         scale = max(finite(a), finite(b))
         floor = ROUNDING * self.eps * self.size + self.level.atol
         return self.level.tolerance(self.eps) * scale + floor
+
+    def unsteadiness(self) -> float:
+        """Return how far the derivative moves when its arguments are rounded anew.
+
+        That is the effect of rounding in the arguments and inside of the rules, while
+        a wrong rule stays wrong by the same amount.
+        """
+        here = self.analytic(self.us)
+        changes = [0.0]
+        for _ in range(4):
+            errors = random_like(self.level.rng, self.xs)
+            xs = [
+                np.asarray(x + 2 * self.eps * abs(x) * e, x.dtype)
+                for x, e in zip(self.xs, errors, strict=True)
+            ]
+            moved = dataclasses.replace(self, xs=xs).analytic(self.us)
+            changes.append(finite(moved - here))
+        return max(changes)
 
     def widened(self) -> Probe | None:
         """Return the probe in double precision; None if it is so, or can't be."""

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from . import conv_fast, one_channel, plain, pointwise, winograd
+from . import conv_fast, memory, one_channel, plain, pointwise, winograd
 from .conv_fast import tiles_fit
 from .geometry import Geometry, Padding, Pair, geometry
 from .launch import Array
@@ -151,7 +151,7 @@ def im2col(
         (1, 2, 2, 18)
     """
     size = geometry(x.shape, (*kernel, x.shape[3], 1), stride, padding, dilation)
-    cols = np.zeros((size.n, size.ho, size.wo, size.r, size.s, size.c), x.dtype)
+    cols = memory.zeros((size.n, size.ho, size.wo, size.r, size.s, size.c), x.dtype)
     plain.im2col(np.ascontiguousarray(x), cols, size.window)
     return cols.reshape(size.n, size.ho, size.wo, size.r * size.s * size.c)
 
@@ -168,6 +168,6 @@ def col2im(
     shape = tuple(input_shape)
     size = geometry(shape, (*kernel, shape[3], 1), stride, padding, dilation)
     windows = (size.n, size.ho, size.wo, size.r, size.s, size.c)
-    x = np.zeros(shape, cols.dtype)
+    x = memory.zeros(shape, cols.dtype)
     plain.col2im(np.ascontiguousarray(cols).reshape(windows), x, size.window)
     return x

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from . import memory
 from .columns import Columns, columns, even
 from .conv_tiles import forward_task, weight_grad_task
 from .geometry import Geometry
@@ -23,6 +24,9 @@ from .micro import REAL, Machine, Tile, machine
 # that a weight gradient sums over at a time: a level-1 cache.
 _BLOCK_BYTES: Final = 1 << 18
 _SUM_BYTES: Final = 1 << 15
+
+# Pieces to cut a forward pass into at least; a batch has more.
+_TASKS: Final = 8
 
 # Taps times channels up to which a tile's loops are written out.
 _UNROLL: Final = 32
@@ -111,11 +115,11 @@ class Pass(NamedTuple):
         sizes = (self.r, self.s * c, self.k, self.ho, self.wo)
         return (*sizes, self.sh, self.sw * c)
 
-    def block_height(self, limit: int) -> int:
-        """Return how many rows of results to compute from `limit` elements."""
+    def block_height(self, limit: int, blocks: int = 1) -> int:
+        """Cut the results into `blocks` or more, each from `limit` elements or less."""
         row = self.frame.width * self.frame.c
         most = max(1, (limit // row - self.r) // self.sh + 1)
-        return even(self.ho, min(most, self.ho))
+        return even(self.ho, min(most, -(-self.ho // blocks)))
 
     def scratch(self, height: int) -> int:
         """Return the elements of the framed rows behind `height` rows of results."""
@@ -130,7 +134,8 @@ def _forward_launch(
     rows = even(step.wo, known_machine().rows(part.vectors))
     unroll = taps if taps[0] * taps[1] <= _UNROLL else (0, 0)
     tile = Tile(rows, part.vectors, part.lanes, itemsize, part.masked, unroll=unroll)
-    height, copied = step.block_height(_BLOCK_BYTES // itemsize), step.frame.copied
+    height = step.block_height(_BLOCK_BYTES // itemsize, -(-_TASKS // n))
+    copied = step.frame.copied
     blocks = -(-step.ho // height)
     values = (
         *(*step.frame.params(copied), *step.window),
@@ -162,7 +167,7 @@ def _plan_forward(size: Geometry, itemsize: int, has_bias: bool) -> list[Launch]
 
 def forward(x: Array, w: Array, b: Array | None, size: Geometry) -> Array:
     """Convolve with register tiles; x and w are contiguous."""
-    y = np.empty(size.output_shape, x.dtype)
+    y = memory.empty(size.output_shape, x.dtype)
     launches = _plan_forward(size, x.itemsize, b is not None)
     run(launches, x, w, x if b is None else b, y)
     return y
@@ -241,7 +246,7 @@ def _plan_input_grad(size: Geometry, itemsize: int) -> list[Launch]:
 def input_grad(g: Array, w: Array, size: Geometry) -> Array:
     """Slide the turned weights over the cotangent; g and w are contiguous."""
     met = sum(step.ho * step.wo for step in input_grad_passes(size))
-    empty = np.empty if met == size.h * size.w else np.zeros
+    empty = memory.empty if met == size.h * size.w else memory.zeros
     gx = empty(size.input_shape, g.dtype)
     run(_plan_input_grad(size, g.itemsize), g, turned_weights(w, size), g, gx)
     return gx
@@ -285,6 +290,6 @@ def _plan_weight_grad(
 def weight_grad(x: Array, g: Array, size: Geometry) -> Array:
     """Contract images with cotangents by register tiles; both are contiguous."""
     launches, shape = _plan_weight_grad(size, x.itemsize)
-    partial = np.zeros(shape, x.dtype)
+    partial = memory.zeros(shape, x.dtype)
     run(launches, x, g, x, partial)
     return partial[:, :, : size.s * size.c].sum(0).reshape(size.kernel_shape)

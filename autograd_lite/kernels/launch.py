@@ -23,7 +23,7 @@ Array: TypeAlias = np.ndarray[Any, Any]
 TASK: Final = types.void(types.CPointer(types.int64), *[types.int64] * 6)
 
 # Below this many floating-point operations a second thread wakes up too late.
-_PARALLEL_FLOPS: Final = 400_000
+_PARALLEL_FLOPS: Final = 800_000
 
 _CACHE_LINE: Final = 64
 
@@ -108,6 +108,6 @@ def run(launches: Iterable[Launch], a: Array, b: Array, c: Array, d: Array) -> N
     addresses = (_address(a), _address(b), _address(c), _address(d))
     for task, values, tasks, scratch_bytes, flops in launches:
         loop, parts = _run_serial, 1
-        if flops > _PARALLEL_FLOPS:
+        if flops > _PARALLEL_FLOPS and tasks > 1:
             loop, parts = _run_parallel, min(get_num_threads(), tasks)
         loop(task, _address(values), tasks, scratch_bytes, *addresses, parts)

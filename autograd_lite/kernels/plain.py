@@ -7,15 +7,10 @@ The dispatcher's last resort, and the yardstick for the fast kernels. `window` i
 import numpy as np
 from numba import prange
 
+from . import memory
 from .geometry import Geometry
 from .jit import parallel, serial
 from .launch import Array
-
-
-@serial
-def _valid(position, stride, offset, size):
-    """Tell whether output `position` meets the image, and not its border."""
-    return 0 <= position * stride + offset < size
 
 
 @serial
@@ -25,9 +20,26 @@ def _split(task, size):
 
 
 @serial
+def _span(stride, offset, size, count):
+    """Return the range of outputs o < count with 0 <= o * stride + offset < size."""
+    first = max(0, -(offset // stride))
+    return first, max(first, min(count, (size - 1 - offset) // stride + 1))
+
+
+@serial
+def _inside(position, size):
+    """Tell whether a row belongs to the image, and not to its border."""
+    return 0 <= position < size
+
+
+@serial
 def _add_pixel(x, w, y, groups):
     """Add one tap of one pixel: `x: (c)`, `w: (c/groups, k)`, `y: (k)`."""
     cg, kg = w.shape[0], w.shape[1] // groups
+    if cg == kg == 1:
+        for k in range(groups):
+            y[k] += x[k] * w[0, k]
+        return
     for group in range(groups):
         for c in range(cg):
             value = x[group * cg + c]
@@ -39,6 +51,10 @@ def _add_pixel(x, w, y, groups):
 def _add_pixel_transposed(gx, w, g, groups):
     """Add one tap to an input pixel: `gx: (c)`, `w: (c/groups, k)`, `g: (k)`."""
     cg, kg = w.shape[0], w.shape[1] // groups
+    if cg == kg == 1:
+        for k in range(groups):
+            gx[k] += g[k] * w[0, k]
+        return
     for group in range(groups):
         for c in range(cg):
             total = gx[group * cg + c]
@@ -51,6 +67,10 @@ def _add_pixel_transposed(gx, w, g, groups):
 def _add_outer(gw, x, g, channel, groups):
     """Add one pixel's outer product to a row of weights: `gw: (k)`, `g: (k)`."""
     cg, kg = x.shape[0] // groups, g.shape[0] // groups
+    if cg == kg == 1:
+        for k in range(groups):
+            gw[k] += x[k] * g[k]
+        return
     for group in range(groups):
         value = x[group * cg + channel]
         for k in range(group * kg, (group + 1) * kg):
@@ -62,16 +82,16 @@ def forward(x, w, y, window):
     """Add the convolution of `x: (n, h, w, c)` with `w: (r, s, c/groups, k)` to y."""
     sh, sw, top, left, dh, dw, groups = window
     n, ho, wo, _ = y.shape
-    for row in prange(n * ho):
-        image, i = _split(row, ho)
+    for task in prange(n * ho):
+        image, i = _split(task, ho)
         for r in range(w.shape[0]):
-            if not _valid(i, sh, r * dh - top, x.shape[1]):
-                continue
-            source = x[image, i * sh + r * dh - top]
-            for j in range(wo):
+            row = i * sh + r * dh - top
+            if _inside(row, x.shape[1]):
                 for s in range(w.shape[1]):
-                    if _valid(j, sw, s * dw - left, x.shape[2]):
-                        pixel = source[j * sw + s * dw - left]
+                    offset = s * dw - left
+                    first, last = _span(sw, offset, x.shape[2], wo)
+                    for j in range(first, last):
+                        pixel = x[image, row, j * sw + offset]
                         _add_pixel(pixel, w[r, s], y[image, i, j], groups)
 
 
@@ -83,16 +103,15 @@ def input_grad(g, w, gx, window):
     for image in prange(n):
         for i in range(ho):
             for r in range(w.shape[0]):
-                if not _valid(i, sh, r * dh - top, gx.shape[1]):
-                    continue
-                target = gx[image, i * sh + r * dh - top]
-                for j in range(wo):
+                row = i * sh + r * dh - top
+                if _inside(row, gx.shape[1]):
                     for s in range(w.shape[1]):
-                        if _valid(j, sw, s * dw - left, gx.shape[2]):
-                            pixel = target[j * sw + s * dw - left]
-                            _add_pixel_transposed(
-                                pixel, w[r, s], g[image, i, j], groups
-                            )
+                        offset = s * dw - left
+                        first, last = _span(sw, offset, gx.shape[2], wo)
+                        for j in range(first, last):
+                            target = gx[image, row, j * sw + offset]
+                            pixel = g[image, i, j]
+                            _add_pixel_transposed(target, w[r, s], pixel, groups)
 
 
 @parallel
@@ -104,17 +123,15 @@ def weight_grad(x, g, gw, window):
     for task in prange(gw.shape[0] * taps_s * channels):
         tap, channel = _split(task, channels)
         r, s = _split(tap, taps_s)
+        target, offset = gw[r, s, channel], s * dw - left
+        first, last = _span(sw, offset, x.shape[2], wo)
         for image in range(n):
             for i in range(ho):
-                if not _valid(i, sh, r * dh - top, x.shape[1]):
-                    continue
-                source = x[image, i * sh + r * dh - top]
-                for j in range(wo):
-                    if _valid(j, sw, s * dw - left, x.shape[2]):
-                        pixel = source[j * sw + s * dw - left]
-                        _add_outer(
-                            gw[r, s, channel], pixel, g[image, i, j], channel, groups
-                        )
+                row = i * sh + r * dh - top
+                if _inside(row, x.shape[1]):
+                    for j in range(first, last):
+                        pixel = x[image, row, j * sw + offset]
+                        _add_outer(target, pixel, g[image, i, j], channel, groups)
 
 
 @parallel
@@ -122,16 +139,18 @@ def im2col(x, cols, window):
     """Write the windows of `x: (n, h, w, c)` into zeroed `(n, ho, wo, r, s, c)`."""
     sh, sw, top, left, dh, dw, _ = window
     n, ho, wo, taps_r, taps_s, _ = cols.shape
-    for row in prange(n * ho):
-        image, i = _split(row, ho)
+    for task in prange(n * ho):
+        image, i = _split(task, ho)
         for r in range(taps_r):
-            if not _valid(i, sh, r * dh - top, x.shape[1]):
-                continue
-            for j in range(wo):
+            row = i * sh + r * dh - top
+            if _inside(row, x.shape[1]):
                 for s in range(taps_s):
-                    if _valid(j, sw, s * dw - left, x.shape[2]):
-                        pixel = x[image, i * sh + r * dh - top, j * sw + s * dw - left]
-                        cols[image, i, j, r, s] = pixel
+                    offset = s * dw - left
+                    first, last = _span(sw, offset, x.shape[2], wo)
+                    for j in range(first, last):
+                        for c in range(x.shape[3]):
+                            value = x[image, row, j * sw + offset, c]
+                            cols[image, i, j, r, s, c] = value
 
 
 @parallel
@@ -142,18 +161,20 @@ def col2im(cols, x, window):
     for image in prange(n):
         for i in range(ho):
             for r in range(taps_r):
-                if not _valid(i, sh, r * dh - top, x.shape[1]):
-                    continue
-                target = x[image, i * sh + r * dh - top]
-                for j in range(wo):
+                row = i * sh + r * dh - top
+                if _inside(row, x.shape[1]):
                     for s in range(taps_s):
-                        if _valid(j, sw, s * dw - left, x.shape[2]):
-                            target[j * sw + s * dw - left] += cols[image, i, j, r, s]
+                        offset = s * dw - left
+                        first, last = _span(sw, offset, x.shape[2], wo)
+                        for j in range(first, last):
+                            for c in range(x.shape[3]):
+                                value = cols[image, i, j, r, s, c]
+                                x[image, row, j * sw + offset, c] += value
 
 
 def conv_forward(x: Array, w: Array, b: Array | None, size: Geometry) -> Array:
     """Return the convolution of contiguous x with w, plus the bias."""
-    y = np.zeros(size.output_shape, x.dtype)
+    y = memory.zeros(size.output_shape, x.dtype)
     if b is not None:
         y[...] = b
     forward(x, w, y, size.window)
@@ -162,14 +183,14 @@ def conv_forward(x: Array, w: Array, b: Array | None, size: Geometry) -> Array:
 
 def conv_input_grad(g: Array, w: Array, size: Geometry) -> Array:
     """Return the cotangent of the input; g and w are contiguous."""
-    gx = np.zeros(size.input_shape, g.dtype)
+    gx = memory.zeros(size.input_shape, g.dtype)
     input_grad(g, w, gx, size.window)
     return gx
 
 
 def conv_weight_grad(x: Array, g: Array, size: Geometry) -> Array:
     """Return the cotangent of the weights; x and g are contiguous."""
-    gw = np.zeros(size.kernel_shape, g.dtype)
+    gw = memory.zeros(size.kernel_shape, g.dtype)
     weight_grad(x, g, gw, size.window)
     return gw
 

@@ -25,7 +25,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from . import conv_fast
+from . import conv_fast, memory
 from .columns import even
 from .conv_fast import (
     Pass,
@@ -344,7 +344,7 @@ def _convolve(x: Array, w: Array, b: Array | None, y: Array, step: Pass) -> bool
     """Fill y; return whether all results are finite, so that they can be trusted."""
     weights, main = _plan_forward(step, len(x))
     transformed, lanes = 16 * step.frame.c * step.k, lanes_of(4)
-    u = np.empty(transformed + main.tasks * lanes, x.dtype)
+    u = memory.empty((transformed + main.tasks * lanes,), x.dtype)
     u[transformed:] = 0
     run([weights], w, w, w, u)
     run([main], x, u, np.zeros(step.k, x.dtype) if b is None else b, y)
@@ -353,7 +353,7 @@ def _convolve(x: Array, w: Array, b: Array | None, y: Array, step: Pass) -> bool
 
 def forward(x: Array, w: Array, b: Array | None, size: Geometry) -> Array:
     """Convolve `x: (n, h, w, c)` with `w: (3, 3, c, k)`."""
-    y = np.empty(size.output_shape, x.dtype)
+    y = memory.empty(size.output_shape, x.dtype)
     if _convolve(x, w, b, y, forward_pass(size)):
         return y
     return conv_fast.forward(x, w, b, size)
@@ -361,7 +361,7 @@ def forward(x: Array, w: Array, b: Array | None, size: Geometry) -> Array:
 
 def input_grad(g: Array, w: Array, size: Geometry) -> Array:
     """Convolve the cotangent with the weights turned by 180 degrees."""
-    gx = np.empty(size.input_shape, g.dtype)
+    gx = memory.empty(size.input_shape, g.dtype)
     (step,) = input_grad_passes(size)
     if _convolve(g, turned_weights(w, size), None, gx, step):
         return gx
@@ -385,7 +385,7 @@ def _plan_weight_grad(size: Geometry) -> Launch:
 def weight_grad(x: Array, g: Array, size: Geometry) -> Array:
     """Contract `x: (n, h, w, c)` with `g: (n, ho, wo, k)`."""
     plan = _plan_weight_grad(size)
-    sums = np.empty((plan.tasks, *size.kernel_shape), x.dtype)
+    sums = memory.empty((plan.tasks, *size.kernel_shape), x.dtype)
     run([plan], x, g, x, sums)
     gw = sums.sum(0)
     return gw if np.isfinite(gw).all() else conv_fast.weight_grad(x, g, size)

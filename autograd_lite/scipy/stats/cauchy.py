@@ -1,0 +1,46 @@
+"""The Cauchy distribution: density 1 / (pi (1 + x^2))."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ...numpy.dispatch import operand
+from ...ops.elementwise import arctan2, exp, log, log1p, tan
+from .common import standard
+
+
+def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return the logarithm of the density at x."""
+    z, log_scale = standard(x, loc, scale)
+    return -log1p(z * z) - math.log(math.pi) - log_scale
+
+
+def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return the density at x."""
+    return exp(logpdf(x, loc, scale))
+
+
+def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return P(X <= x), precise in the lower tail."""
+    return arctan2(1, -standard(x, loc, scale)[0]) / math.pi
+
+
+def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return log P(X <= x)."""
+    return log(cdf(x, loc, scale))
+
+
+def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return P(X > x), precise in the upper tail."""
+    return arctan2(1, standard(x, loc, scale)[0]) / math.pi
+
+
+def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return log P(X > x)."""
+    return log(sf(x, loc, scale))
+
+
+def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return the x with P(X <= x) = q."""
+    return tan(math.pi * (operand(q) - 0.5)) * scale + loc

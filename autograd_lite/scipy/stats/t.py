@@ -1,0 +1,41 @@
+"""Student's t distribution with `df` degrees of freedom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...ops import special
+from ...ops.elementwise import exp, log1p
+from .common import betaln, log, standard
+
+
+def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return the logarithm of the density at x."""
+    z, log_scale = standard(x, loc, scale)
+    norm = betaln(df / 2, 0.5) + log(df) / 2
+    return -(df + 1) / 2 * log1p(z * z / df) - norm - log_scale
+
+
+def pdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return the density at x."""
+    return exp(logpdf(x, df, loc, scale))
+
+
+def cdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return P(X <= x)."""
+    return special.stdtr(df, standard(x, loc, scale)[0])
+
+
+def logcdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return log P(X <= x)."""
+    return log(cdf(x, df, loc, scale))
+
+
+def sf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return P(X > x)."""
+    return special.stdtr(df, -standard(x, loc, scale)[0])
+
+
+def logsf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return log P(X > x)."""
+    return log(sf(x, df, loc, scale))

@@ -11,7 +11,11 @@ exception, threads don't meet, and nested transformations can't confuse each oth
 from __future__ import annotations
 
 import itertools
+import linecache
+import re
+import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, Final, overload
 
 import numpy as np
@@ -346,10 +350,26 @@ class Tracer:
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TracerMutationError(
-            f"x[{index!r}] = v writes into a traced array of shape {self.shape}, but "
-            "functions to be differentiated must be pure. Build the new array instead: "
-            "np.where(mask, v, x), or np.concatenate of the parts."
+            f"x[index] = v would write into a traced array of shape {self.shape}, but "
+            "functions to be differentiated must be pure. Make a new array instead:\n"
+            f"    {_functional_update(sys._getframe(1))}"
         )
+
+
+_ASSIGNMENT: Final = re.compile(
+    r"(?P<x>[\w.]+)\[(?P<i>.+)\]\s*(?P<op>[-+*]?)=\s*(?P<v>.+)"
+)
+
+
+def _functional_update(frame: FrameType) -> str:
+    """Return the assignment that a frame is executing, rewritten with `.at`."""
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+    found = _ASSIGNMENT.fullmatch(line)
+    if found is None:
+        return "x = x.at[index].set(v)"
+    x, index, op, value = found.group("x", "i", "op", "v")
+    update = {"": "set(", "+": "add(", "-": "add(-", "*": "multiply("}[op]
+    return f"{x} = {x}.at[{index}].{update}{value})"
 
 
 def _no_equivalent(name: str) -> str:
@@ -362,10 +382,13 @@ def _no_equivalent(name: str) -> str:
 
 def _no_number(kind: str, tracer: Tracer) -> str:
     call = "x.item()" if kind == "item" else f"{kind}(x)"
+    if kind == "float":
+        call = "float(x), or out[i] = x into a plain array,"
     return (
         f"{call} of a tracer (shape {tracer.shape}, dtype {tracer.dtype}) would lose "
         "its derivative. Keep it an array and use NumPy functions: np.sin(x) instead "
-        "of math.sin(x). To drop the derivative on purpose: stop_gradient(x)."
+        "of math.sin(x), np.stack or out.at[i].set(x) instead of an assignment. To "
+        "drop the derivative on purpose: stop_gradient(x)."
     )
 
 

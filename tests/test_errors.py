@@ -174,7 +174,10 @@ def test_conversions(act, parts):
 @pytest.mark.parametrize(
     ("act", "parts"),
     [
-        (lambda x: operator.setitem(x, 0, 1.0), ["x[0] = v", "shape (3,)", "np.where"]),
+        (
+            lambda x: operator.setitem(x, 0, 1.0),
+            ["x[index] = v", "shape (3,)", "x.at[index].set(v)"],
+        ),
         (lambda x: numpy.add(x, 1.0, out=numpy.zeros(3)), ["out="]),
         (lambda x: operator.iadd(numpy.ones(3), x), ["array = array + tracer"]),
         (lambda x: x.sort(), ["np.sort"]),
@@ -185,6 +188,16 @@ def test_mutations(act, parts):
     text = error_of(TracerMutationError, *inside(act))
     for part in parts:
         assert part in text
+
+
+def test_a_refused_assignment_is_shown_rewritten():
+    def fun(x):
+        y = 2 * x
+        y[1:] += x[0]
+        return y.sum()
+
+    text = error_of(TracerMutationError, grad(fun), numpy.ones(3))
+    assert "y = y.at[1:].add(x[0])" in text
 
 
 def test_writing_a_tracer_into_an_element():

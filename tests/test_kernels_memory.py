@@ -51,7 +51,10 @@ def test_the_pool_is_bounded(monkeypatch):
     monkeypatch.setattr(memory, "LARGEST_POOL", 1 << 20)
     kept = [memory.empty((n << 10,), np.float32) for n in range(64, 128)]
     del kept
-    assert sum(b.size for blocks in memory._pool.values() for b in blocks) <= 1 << 20
+    assert (
+        sum(b.size for blocks in memory._POOL.blocks.values() for b in blocks)
+        <= 1 << 20
+    )
 
 
 def test_threads_never_share_a_buffer():
@@ -77,6 +80,6 @@ def test_no_garbage_is_left_to_the_collector():
     try:
         for _ in range(50):
             memory.empty(SHAPE, np.float32)
-        assert sum(len(blocks) for blocks in memory._pool.values()) == 1
+        assert sum(len(blocks) for blocks in memory._POOL.blocks.values()) == 1
     finally:
         gc.enable()

@@ -9,17 +9,54 @@ into it is collected, and the next array of its size takes it from there.
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
+
+Block: TypeAlias = np.ndarray[Any, Any]  # bytes
 
 SMALLEST: Final = 1 << 16  # bytes; below, the allocator does well by itself
 LARGEST_POOL: Final = 1 << 30  # bytes kept at the most
 _PAGE: Final = 4096
 _ALIGNMENT: Final = 64  # a cache line, and the widest vector
 
-_pool: dict[int, deque[np.ndarray[Any, Any]]] = {}
-_pooled_bytes = 0
+
+class _Pool:
+    """Free blocks by size.
+
+    It takes no lock, for a garbage collection may give a block back inside `take`. Each
+    step on a deque is atomic; the count of bytes may drift in a race, `clear` mends it.
+    """
+
+    def __init__(self) -> None:
+        self.blocks: dict[int, deque[Block]] = {}
+        self.nbytes = 0
+
+    def take(self, nbytes: int) -> Block:
+        """Return a block with room for so many aligned bytes."""
+        size = (nbytes + _ALIGNMENT + _PAGE - 1) // _PAGE * _PAGE
+        try:
+            block = self.blocks[size].pop()
+        except (KeyError, IndexError):
+            return np.empty(size, np.uint8)
+        self.nbytes -= size
+        return block
+
+    def give_back(self, block: Block) -> None:
+        """Keep a block for later."""
+        if self.nbytes + block.size > LARGEST_POOL:
+            self.clear()
+        self.nbytes += block.size
+        self.blocks.setdefault(block.size, deque()).append(block)
+
+    def clear(self) -> None:
+        """Drop all blocks."""
+        self.blocks.clear()
+        self.nbytes = 0
+
+
+# The one pool of the process: not state that a result could depend on.
+_POOL: Final = _Pool()
 
 
 class _Lease:
@@ -27,9 +64,7 @@ class _Lease:
 
     __slots__ = ("block", "interface")
 
-    def __init__(
-        self, block: np.ndarray[Any, Any], shape: Any, dtype: np.dtype[Any]
-    ) -> None:
+    def __init__(self, block: Block, shape: Any, dtype: np.dtype[Any]) -> None:
         self.block = block
         address = block.ctypes.data
         address += -address % _ALIGNMENT
@@ -45,7 +80,7 @@ class _Lease:
         return self.interface
 
     def __del__(self) -> None:
-        _give_back(self.block)
+        _POOL.give_back(self.block)
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
@@ -60,7 +95,7 @@ def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
         nbytes *= n
     if nbytes < SMALLEST:
         return np.empty(shape, dtype)
-    return np.asarray(_Lease(_take(nbytes), shape, dtype))
+    return np.asarray(_Lease(_POOL.take(nbytes), shape, dtype))
 
 
 def empty_like(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -77,29 +112,4 @@ def zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
 
 def clear() -> None:
     """Return all pooled buffers to the system."""
-    global _pooled_bytes
-    _pool.clear()
-    _pooled_bytes = 0
-
-
-# Neither function takes a lock: a collection may call `_give_back` inside either. Each
-# step on a deque is atomic; the count of bytes may drift in a race, `clear` mends it.
-
-
-def _take(nbytes: int) -> np.ndarray[Any, Any]:
-    global _pooled_bytes
-    size = (nbytes + _ALIGNMENT + _PAGE - 1) // _PAGE * _PAGE
-    try:
-        block = _pool[size].pop()
-    except (KeyError, IndexError):
-        return np.empty(size, np.uint8)
-    _pooled_bytes -= size
-    return block
-
-
-def _give_back(block: np.ndarray[Any, Any]) -> None:
-    global _pooled_bytes
-    if _pooled_bytes + block.size > LARGEST_POOL:
-        clear()
-    _pooled_bytes += block.size
-    _pool.setdefault(block.size, deque()).append(block)
+    _POOL.clear()

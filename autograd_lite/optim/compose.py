@@ -109,13 +109,18 @@ def combine(*optimizers: Optimizer) -> Optimizer:
         for i, (optimizer, s) in enumerate(zip(optimizers, state, strict=True)):
             # Only the last may have the gradients; each of the others gets a copy.
             last = i == len(optimizers) - 1
-            given = tree.map(np.array, grads) if donate and not last else grads
+            given = _copy(grads) if donate and not last else grads
             updates, s = optimizer.update(given, s, params, donate=donate)
             total = updates if total is None else apply_updates(total, updates, True)
             new.append(s)
         return total, tuple(new)
 
     return Optimizer(lambda p: tuple([o.init(p) for o in optimizers]), update)
+
+
+def _copy(grads: Any) -> Any:
+    leaves, treedef = tree.flatten(grads)
+    return tree_of(treedef, buffers_of(leaves, grads, donate=False, taken=set()))
 
 
 def apply_updates(params: Any, updates: Any, donate: bool = False) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import tree
 from ..errors import ArgumentError, DifferentiationTypeError, ShapeError, TreeError
+from ..kernels import memory
 
 State: TypeAlias = Any
 Vector: TypeAlias = "np.ndarray[Any, Any]"
@@ -139,10 +140,17 @@ def buffers_of(
     for i, leaf in enumerate(leaves):
         array = float_array(leaf, i, whole)
         if not donate or not array.flags.carray or id(root(array)) in taken:
-            array = np.array(array, order="C")
+            array = copied(array)
         taken.add(id(root(array)))
         found.append(array)
     return found
+
+
+def copied(array: Vector) -> Vector:
+    """Return a contiguous copy, in memory that is recycled when nobody uses it."""
+    copy = memory.empty(array.shape, array.dtype)
+    copy[...] = array
+    return copy
 
 
 def root(array: Any) -> Any:

@@ -75,3 +75,12 @@ def im2col(x, kernel, stride, padding, dilation=(1, 1)):
     padded, taps = _pad(x, padding), _taps(x.shape, kernel, stride, padding, dilation)
     stacked = np.stack([padded[index] for _, _, index in taps], axis=3)
     return stacked.reshape(*stacked.shape[:3], len(taps) * x.shape[3])
+
+
+def col2im(cols, input_shape, kernel, stride, padding, dilation=(1, 1)):
+    """Add each tap's columns to the shifted image."""
+    padded = _pad(np.zeros(input_shape, cols.dtype), padding)
+    taps = _taps(input_shape, kernel, stride, padding, dilation)
+    for part, (_, _, index) in zip(np.split(cols, len(taps), axis=3), taps):
+        padded[index] += part
+    return _crop(padded, input_shape, padding)

@@ -438,6 +438,16 @@ def test_state_comes_out_of_a_gradient_as_plain_arrays():
     assert all(type(v) is np.ndarray and v.dtype == np.float32 for v in state.values())
 
 
+def test_no_gradient_flows_through_running_statistics():
+    params, state = nn.init_batch_norm(3, float), nn.init_batch_norm_state(3, float)
+
+    def total(x):
+        new = nn.batch_norm(x, params, state, True)[1]
+        return new["mean"].sum() + new["var"].sum() + 0.0 * x.sum()
+
+    assert not grad(total)(normal((8, 3))).any()
+
+
 def test_dropout():
     x = np.ones((200, 50), np.float32)
     rng = np.random.default_rng(0)

@@ -354,6 +354,18 @@ def test_vmap_of_solve(mapped):
     close(vmap(linalg.solve, in_axes=mapped)(a, b), many)
 
 
+def test_vmap_of_pinv_and_lstsq():
+    xs, b, cutoffs = normal(3, 4, 2), normal(4), np.array([1e-9, 1e-8, 0.99])
+    each = [linalg.pinv(x, cutoff) for x, cutoff in zip(xs, cutoffs)]
+    close(vmap(linalg.pinv)(xs, cutoffs), each)
+    close(vmap(lambda c: linalg.pinv(xs, c))(cutoffs)[2], linalg.pinv(xs, 0.99))
+    x, residuals, rank, values = vmap(lambda a: linalg.lstsq(a, b))(xs)
+    close(x, [linalg.lstsq(a, b)[0] for a in xs])
+    close(residuals, [linalg.lstsq(a, b)[1] for a in xs])
+    close(values, linalg.svdvals(xs))
+    assert rank.tolist() == [2, 2, 2]
+
+
 # -- refusals ------------------------------------------------------------------------
 
 

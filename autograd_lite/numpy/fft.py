@@ -100,6 +100,12 @@ def irfft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None) -> An
 
     Give n where it is odd: the default is 2 * (length - 1). Imaginary parts that a
     transform of real numbers cannot have are ignored, and have zero gradient.
+
+    >>> import autograd_lite.numpy as np
+    >>> from autograd_lite import grad
+    >>> half = np.array([1.0, 2.0, 3.0])
+    >>> print(grad(lambda y: np.fft.irfft(y, norm="forward")[0])(half))
+    [1. 2. 1.]
     """
     a = operand(a)
     axis = axis_of(axis, a.ndim)

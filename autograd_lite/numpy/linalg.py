@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.linalg import LinAlgError
 
+from ..core import concrete
 from ..errors import ArgumentError, ShapeError, UnsupportedError
 from ..ops import decompositions, eigen, inverses, singular
 from ..ops import elementwise as ew
@@ -82,7 +83,14 @@ def _whole(a: Any) -> Any:
 
 @implements(np.linalg.solve)
 def solve(a: Any, b: Any) -> Any:
-    """Return x with a @ x = b for a: (..., n, n), b: (n,) or (..., n, k)."""
+    """Return x with a @ x = b for a: (..., n, n), b: (n,) or (..., n, k).
+
+    >>> import autograd_lite.numpy as np
+    >>> from autograd_lite import grad
+    >>> a = np.array([[2.0, 0.0], [1.0, 4.0]])
+    >>> print(grad(lambda b: np.sum(np.linalg.solve(a, b)))(np.array([1.0, 2.0])))
+    [0.375 0.25 ]
+    """
     a, b = operand(a), operand(b)
     if b.ndim == 1:
         return inverses.solve(a, products.expand_last(b))[..., 0]
@@ -124,7 +132,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, Any, An
     """Return the least-squares solution, sums of squared residuals, rank, and values.
 
     a: (m, n), b: (m,) or (m, k). As in NumPy the sums are empty unless m > n and the
-    rank is n; the rank is an int. The gradient is that for a constant rank.
+    rank is n (in `vmap`, all ranks). The gradient is that for a constant rank.
     """
     a, b = operand(a), operand(b)
     rhs = products.expand_last(b) if b.ndim == 1 else b
@@ -132,8 +140,8 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, Any, An
     cutoff = max(m, n) * np.finfo(float).eps if rcond is None else float(rcond)
     x = inverses.lstsq(a, rhs, cutoff=cutoff)
     values = singular.svdvals(a)
-    rank = int(np.sum(values > cutoff * values[0])) if values.size else 0
-    if rank == n and m > n:
+    rank = np.sum(values > cutoff * values[:1])
+    if m > n and np.all(concrete(rank) == n):
         difference = rhs - a @ x
         squares = real_part(difference * ew.conj(difference))
         residuals = red.sum(squares, axis=(0,))
@@ -160,7 +168,14 @@ def det(a: Any) -> Any:
 
 @implements(np.linalg.slogdet)
 def slogdet(a: Any) -> Any:
-    """Return sign and logabsdet: the phase of the determinant, and log |det|."""
+    """Return sign and logabsdet: the phase of the determinant, and log |det|.
+
+    >>> import autograd_lite.numpy as np
+    >>> from autograd_lite import grad
+    >>> x_bar = grad(lambda x: np.linalg.slogdet(x).logabsdet)(np.diag([2.0, -4.0]))
+    >>> print(np.diag(x_bar))
+    [ 0.5  -0.25]
+    """
     return SlogdetResult(*inverses.slogdet(operand(a)))
 
 
@@ -200,7 +215,16 @@ def svd(
     """Return U, S and Vh with a = (U * S) @ Vh, or with compute_uv=False S alone.
 
     Raises `UnsupportedError` for rectangular matrices unless full_matrices=False,
-    because the additional columns of U or rows of Vh are arbitrary.
+    because the additional columns of U or rows of Vh are arbitrary. Where vectors are
+    used, and singular values are equal, the gradient raises `AmbiguousGradientError`.
+
+    >>> import autograd_lite.numpy as np
+    >>> from autograd_lite import grad
+    >>> nuclear = lambda x: np.sum(np.linalg.svd(x, full_matrices=False).S)
+    >>> print(np.abs(grad(nuclear)(np.array([[0.0, 2.0], [3.0, 0.0], [0.0, 0.0]]))))
+    [[0. 1.]
+     [1. 0.]
+     [0. 0.]]
     """
     a = operand(a)
     if hermitian:
@@ -251,6 +275,13 @@ def eigh(a: Any, UPLO: str = "L") -> Any:
 
     Raises `AmbiguousGradientError` where eigenvalues are equal and the gradient of
     their vectors is asked for; that of the eigenvalues alone is always there.
+
+    >>> import autograd_lite.numpy as np
+    >>> from autograd_lite import grad
+    >>> largest = lambda x: np.linalg.eigh(x).eigenvalues[-1]
+    >>> print(grad(largest)(np.array([[1.0, 2.0], [2.0, 1.0]])))  # reads one triangle
+    [[0.5 0. ]
+     [1.  0.5]]
     """
     return EighResult(*eigen.eigh(operand(a), lower=_reads_lower(UPLO)))
 

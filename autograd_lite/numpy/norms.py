@@ -126,7 +126,15 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Order = "fro") -> Any
 def vector_norm(
     x: Any, /, *, axis: Axis = None, keepdims: bool = False, ord: Order = 2
 ) -> Any:
-    """Return the norm of vectors that lie along any number of axes, of any order."""
+    """Return the norm of vectors that lie along any number of axes, of any order.
+
+    >>> import autograd_lite.numpy as np
+    >>> from autograd_lite import grad
+    >>> x = np.array([[1.0, -2.0], [2.0, 0.0]])
+    >>> print(grad(lambda x: np.linalg.vector_norm(x, axis=(0, 1), ord=2))(x) * 3)
+    [[ 1. -2.]
+     [ 2.  0.]]
+    """
     x = _inexact(x)
     axes = axes_of(axis, x.ndim)
     rest = tuple([i for i in range(x.ndim) if i not in axes])

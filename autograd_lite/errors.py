@@ -57,6 +57,10 @@ class AmbiguousGradientError(AutogradError, ValueError):
     """A derivative of an arbitrary choice, such as a basis for equal eigenvalues."""
 
 
+class ConvergenceError(AutogradError, RuntimeError):
+    """A solver found no solution, so that there is nothing to differentiate."""
+
+
 class GradientCheckError(AutogradError, AssertionError):
     """A derivative disagrees with the function that it was made from."""
 

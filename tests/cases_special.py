@@ -12,7 +12,7 @@ import scipy.special
 from cases import POSITIVE, UNIT, Case, M, V, between, normal, with_constants
 
 from autograd_lite.core import Primitive
-from autograd_lite.ops import special as ops
+from autograd_lite.ops.special import names as ops
 
 Make = Callable[[np.random.Generator], tuple[Any, ...]]
 LOGARITHM = between(0.6, 2.5, M)

@@ -64,8 +64,8 @@ def assert_same(ys, expected, rtol=1e-12, atol=1e-12):
 
 def primitives_of_ops():
     found = set()
-    for info in pkgutil.iter_modules(autograd_lite.ops.__path__):
-        module = importlib.import_module(f"autograd_lite.ops.{info.name}")
+    for info in pkgutil.walk_packages(autograd_lite.ops.__path__, "autograd_lite.ops."):
+        module = importlib.import_module(info.name)
         found |= {x for x in vars(module).values() if isinstance(x, Primitive)}
     return found
 

@@ -13,7 +13,7 @@ from scipy.special import expit as scipy_expit
 import autograd_lite.scipy.special as special
 from autograd_lite import grad, jvp, vjp, vmap
 from autograd_lite.errors import MissingRuleError, UnsupportedError
-from autograd_lite.ops.special import betainc_moment, gammainc_moment
+from autograd_lite.ops.special.incomplete import betainc_moment, gammainc_moment
 from autograd_lite.testing import check_grads
 
 HIPS_NAMES = [

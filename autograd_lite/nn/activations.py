@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import ArgumentError
 from ..ops import layers as ops
 from ..ops.elementwise import tanh
-from ..ops.special import erf
+from ..ops.special.error import erf
 from .arrays import as_array, as_float
 
 

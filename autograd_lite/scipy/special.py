@@ -24,14 +24,15 @@ import scipy.special
 from ..core import NUMPY_EQUIVALENT
 from ..numpy.dispatch import Axis, axes_of, implements, operand
 from ..numpy.elementwise import sinc
-from ..ops import layers, reduce, special as ops
+from ..ops import layers, reduce
 from ..ops.basic import stop_gradient
 from ..ops.elementwise import absolute, exp, log, sign, where
+from ..ops.special import names as ops
 from ..ops.special.base import Special
 from ..ops.special.bessel import neighbours
 
 # fmt: off
-from ..ops.special import (
+from ..ops.special.names import (
     airy, bdtr, bdtrc, beta, betainc, betaincc, betainccinv, betaincinv, betaln, binom,
     boxcox, boxcox1p, cbrt, chdtr, chdtrc, cosdg, cosm1, cotdg, dawsn, ellipe,
     ellipeinc, ellipj, ellipk, ellipkinc, ellipkm1, entr, erf, erfc, erfcinv, erfcx,

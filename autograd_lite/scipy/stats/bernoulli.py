@@ -6,7 +6,7 @@ from typing import Any
 
 from ...numpy.dispatch import operand
 from ...ops.elementwise import exp
-from ...ops.special import xlog1py, xlogy
+from ...ops.special.logistic import xlog1py, xlogy
 from .common import where_inside, whole
 
 

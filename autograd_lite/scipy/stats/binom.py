@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...numpy.dispatch import operand
-from ...ops import special
 from ...ops.elementwise import exp
+from ...ops.special import names as special
 from .common import gammaln, where_inside, whole
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...numpy.dispatch import operand
 from ...ops import elementwise as ew
-from ...ops import special
+from ...ops.special import names as special
 
 LOG_TWO_PI = math.log(2 * math.pi)
 

@@ -9,7 +9,8 @@ import numpy as np
 from ...errors import ArgumentError, ShapeError
 from ...numpy.dispatch import operand
 from ...ops.elementwise import exp
-from ...ops.special import gammaln, psi, xlogy
+from ...ops.special.gamma import gammaln, psi
+from ...ops.special.logistic import xlogy
 
 
 def logpdf(x: Any, alpha: Any) -> Any:

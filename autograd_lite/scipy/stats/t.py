@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...ops import special
 from ...ops.elementwise import exp, log1p
+from ...ops.special import names as special
 from .common import betaln, log, standard
 
 

@@ -54,7 +54,7 @@ def grad(
     """
     value_and_gradient = value_and_grad(fun, argnums, wrt=wrt, has_aux=has_aux)
 
-    @_wraps(fun, "gradient")
+    @wraps(fun, "gradient")
     def gradient(*args: Any, **kwargs: Any) -> Any:
         value, x_bar = value_and_gradient(*args, **kwargs)
         return (x_bar, value[1]) if has_aux else x_bar
@@ -79,9 +79,9 @@ def value_and_grad(
     >>> print(value, x_bar)
     9.0 6.0
     """
-    select = _selector(fun, argnums, wrt)
+    select = selector(fun, argnums, wrt)
 
-    @_wraps(fun, "value and gradient")
+    @wraps(fun, "value and gradient")
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         selected, rebuild = select(args, kwargs)
         leaves, treedef = tree.flatten(selected)
@@ -178,7 +178,7 @@ def vmap(fun: Fun, in_axes: Any = 0, out_axes: int = 0) -> Fun:
     array([2., 4., 6.])
     """
 
-    @_wraps(fun, "map")
+    @wraps(fun, "map")
     def mapped(*args: Any) -> Any:
         axes = [in_axes] * len(args) if _is_axis(in_axes) else list(in_axes)
         if len(axes) != len(args):
@@ -230,7 +230,7 @@ def _mapped_size(values: list[Any], axes: list[int | None]) -> int:
     return size
 
 
-def _wraps(fun: Fun, what: str) -> Callable[[Fun], Fun]:
+def wraps(fun: Fun, what: str) -> Callable[[Fun], Fun]:
     """Name a derived function after the one it comes from."""
 
     def decorate(derived: Any) -> Fun:
@@ -248,7 +248,7 @@ def _wraps(fun: Fun, what: str) -> Callable[[Fun], Fun]:
 Selection = tuple[Any, Callable[[Any], tuple[Any, dict[str, Any]]]]
 
 
-def _selector(
+def selector(
     fun: Fun, argnums: int | Sequence[int], wrt: str | Sequence[str] | None
 ) -> Callable[[tuple[Any, ...], dict[str, Any]], Selection]:
     """Return the function that picks the differentiated arguments out of a call.

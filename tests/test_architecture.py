@@ -32,12 +32,14 @@ FLOORS = [
     *["ops.eigen", "ops.fft", "ops.special"],
     *["ops.windows", "ops.conv", "ops.pool", "ops.layers", "ops"],
     *["reverse", "forward", "batching", "staging"],
-    *["api", "numpy", "scipy", "nn", "optim", "testing", "debug"],
+    *["api", "jacobians", "numpy", "scipy", "nn", "optim", "testing", "debug"],
 ]
 
 PUBLIC_NAMES = [
     *["AutogradError", "errors", "tree"],
     *["grad", "value_and_grad", "vjp", "jvp", "vmap", "stop_gradient"],
+    *["jacobian", "jacrev", "jacfwd", "hessian", "hvp", "value_and_jacobian"],
+    *["elementwise_grad", "holomorphic_grad"],
     *["primitive", "elementwise", "defvjp", "defvjp_argnums", "defjvp", "defbatch"],
 ]
 

@@ -160,6 +160,9 @@ SCANS = calls("""
 
 SHAPES = calls("""
     np.reshape(a, (2, -1)); np.reshape(a, -1, order="F"); np.reshape(t, (4, 6), "F")
+    a.sum(axis=0); a.mean(1); t.max(axis=(0, 1)); a.var(ddof=1); a.prod(0)
+    a.std(keepdims=True)
+    a.clip(-0.5, 0.5); a.cumsum(1); a.cumprod(); a.conj(); a.swapaxes(0, 1); r.squeeze()
     a.reshape(2, 6); a.reshape((6, -1)); np.ravel(a); np.ravel(a, "F"); a.ravel()
     a.flatten(); np.transpose(t); np.transpose(t, (-1, 0, 1)); t.transpose(2, 0, 1)
     t.transpose(); a.T; t.mT; np.permute_dims(t, (1, 2, 0)); np.matrix_transpose(t)

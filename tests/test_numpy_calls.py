@@ -14,7 +14,8 @@ from numpy_calls import (
 )
 
 import autograd_lite.numpy as anp
-from autograd_lite import jvp, tree, vjp
+from autograd_lite import jvp, tree, vjp, vmap
+from autograd_lite.errors import TracerConversionError
 from autograd_lite.testing import check_grads
 
 pytestmark = pytest.mark.filterwarnings(
@@ -101,6 +102,27 @@ def test_float32_stays(expression):
     assert {x_bar.dtype for x_bar in pullback(y)} == {numpy.dtype(numpy.float32)}
     tangents = jvp(ours, ours.args, ours.args)[1]
     assert [x.dtype for x in tree.leaves(tangents)] == [x.dtype for x in tree.leaves(y)]
+
+
+# Their results differ in shape from element to element, or they branch on values.
+VALUE_DEPENDENT = re.compile(
+    r"nanmedian|nanquantile|nanpercentile|trim_zeros|piecewise|polydiv|poly\(|roots"
+    r"|at\(a\)\[a > 0\]|safe_where"
+)
+
+
+@pytest.mark.parametrize("expression", [*CALLS, *UPDATES])
+def test_vmap_is_a_loop_or_raises(expression):
+    calls = [Call(expression, anp, arrays(seed)) for seed in range(2)]
+    stacked = [numpy.stack(xs) for xs in zip(*[call.args for call in calls])]
+    if VALUE_DEPENDENT.search(expression):
+        with pytest.raises((TracerConversionError, ValueError)):
+            vmap(calls[0])(*stacked)
+        return
+    expected = [tree.leaves(call(*call.args)) for call in calls]
+    found = tree.leaves(vmap(calls[0])(*stacked))
+    for y, parts in zip(found, zip(*expected), strict=True):
+        numpy.testing.assert_allclose(y, numpy.stack(parts), 1e-10, 1e-12)
 
 
 @pytest.mark.parametrize("expression", COMPLEX_CALLS)

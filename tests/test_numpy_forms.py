@@ -148,8 +148,8 @@ def test_functions_of_one_axis(name, x_axis):
 @settings(max_examples=15)
 def test_functions_of_axes(name, x_axis):
     x, axis = x_axis
-    if name == "expand_dims" and axis is None:
-        axis = 0
+    if name == "expand_dims":  # whose axes are those of the result
+        axis = 0 if axis is None else numpy.remainder(axis, x.ndim).tolist()
     if name == "squeeze" and axis is not None:
         shape = numpy.array(x.shape)
         shape[list(axis) if isinstance(axis, tuple) else axis] = 1

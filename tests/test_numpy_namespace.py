@@ -12,13 +12,14 @@ from autograd_lite.core import Primitive
 
 # Modules of NumPy that are not arrays' business, and names that differ by platform.
 LEFT_OUT = """
-    __array_namespace_info__ __version__ char complex256 core ctypeslib dtypes emath f2py float128 lib ma polynomial rec strings test testing typing"""
+    __array_namespace_info__ __version__ char complex256 core ctypeslib dtypes emath
+    f2py float128 lib ma polynomial rec strings test testing typing"""
 ADDED = {"at", "safe_where"}
 
 # With a tracer these return integers, booleans, shapes or constants, or they raise.
 WITHOUT_GRADIENT = """
-    all allclose any argmax argmin argpartition argsort argwhere around
-    array2string array_equal array_equiv array_repr array_str common_type copyto count_nonzero
+    all allclose any argmax argmin argpartition argsort argwhere around array2string
+    array_equal array_equiv array_repr array_str common_type copyto count_nonzero
     diag_indices_from digitize einsum_path empty_like fill_diagonal fix flatnonzero
     histogram histogram2d histogram_bin_edges histogramdd isclose iscomplex
     iscomplexobj isin isneginf isposinf isreal isrealobj lexsort nanargmax nanargmin

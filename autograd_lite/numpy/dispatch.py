@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..core import NUMPY_EQUIVALENT, Tracer, nondifferentiable
+from ..core import NUMPY_EQUIVALENT, Primitive, Tracer
 from ..errors import UnsupportedError
 from ..ops.basic import stack
 
@@ -92,12 +92,13 @@ def _is_default(value: Any, default: Any) -> bool:
     return isinstance(value, (bool, int, str)) and value == default
 
 
-def constant(numpy_function: Fun) -> Fun:
+def constant(numpy_function: Fun, *, multiple: bool = False) -> Fun:
     """Return the version of a NumPy function whose result has no derivative.
 
-    Its arrays come positionally; what it returns is a plain array, except in `vmap`.
+    Its arrays come positionally; what it returns is a plain array, except in `vmap`, or
+    a tuple of them with `multiple`.
     """
-    primitive = nondifferentiable(numpy_function)
+    primitive = Primitive(numpy_function, differentiable=False, multiple=multiple)
 
     @functools.wraps(numpy_function)
     def function(*args: Any, **kwargs: Any) -> Any:
@@ -124,13 +125,8 @@ def operand(x: Any) -> Any:
     if isinstance(x, (Tracer, np.ndarray, np.generic)):
         return x
     if isinstance(x, (list, tuple)) and has_tracer(x):
-        return stack(*common_dtype([operand(item) for item in x]))
+        return stack(*[operand(item) for item in x])
     return np.asarray(x)
-
-
-def common_dtype(xs: list[Any]) -> list[Any]:
-    """Return arrays; Python numbers among the sources have been arrays already."""
-    return xs
 
 
 def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:

@@ -180,9 +180,11 @@ def _unique(ar: Any) -> UniqueAll:
     return UniqueAll(getitem(ravel(ar), first), first, inverse, counts)
 
 
-@constant
-def _unique_places(ar: Any) -> Any:
+def _places(ar: Any) -> Any:
     return np.unique(ar, return_index=True, return_inverse=True, return_counts=True)
+
+
+_unique_places = constant(_places, multiple=True)
 
 
 @implements(np.unique)

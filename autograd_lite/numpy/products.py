@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 from collections import Counter
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -166,10 +167,32 @@ def einsum(*operands: Any, optimize: Any = True) -> Any:
     Ellipsis, repeated subscripts, implicit output and the list form are brought to
     pairwise products in an optimised order, which run as matrix products.
     """
+    if len(operands) == 3 and isinstance(operands[0], str):
+        subscripts, x, y = operands[0], operand(operands[1]), operand(operands[2])
+        if _is_canonical(subscripts, x.shape, y.shape):
+            return ops.einsum(x, y, subscripts=subscripts)
     terms, out, arrays = _parsed(operands)
     prepared = [_without_repeats(term, x) for term, x in zip(terms, arrays)]
     labels, arrays = [p[0] for p in prepared], [p[1] for p in prepared]
     return _pairwise(*_matched(labels, out, arrays), optimize is not False)
+
+
+@lru_cache(maxsize=1024)
+def _is_canonical(subscripts: str, *shapes: tuple[int, ...]) -> bool:
+    """Return whether two operands are what the primitive asks for; remembered."""
+    inputs, arrow, out = subscripts.partition("->")
+    terms = inputs.split(",")
+    if not arrow or not "".join([*terms, out]).isalpha() or len(terms) != 2:
+        return False
+    lengths = [dict(zip(term, shape)) for term, shape in zip(terms, shapes)]
+    both = lengths[0].keys() & lengths[1].keys()
+    alone = lengths[0].keys() ^ lengths[1].keys()
+    return (
+        all(len(n) == len(t) == len(s) for n, t, s in zip(lengths, terms, shapes))
+        and all(lengths[0][c] == lengths[1][c] for c in both)
+        and len(set(out)) == len(out)
+        and alone <= set(out) <= alone | both
+    )
 
 
 def _parsed(operands: tuple[Any, ...]) -> tuple[list[str], str, list[Any]]:

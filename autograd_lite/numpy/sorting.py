@@ -14,7 +14,7 @@ from .shapes import ravel
 
 argsort = constant(np.argsort)
 argwhere = constant(np.argwhere)
-nonzero = constant(np.nonzero)
+nonzero = constant(np.nonzero, multiple=True)
 flatnonzero = constant(np.flatnonzero)
 searchsorted = constant(np.searchsorted)
 digitize = constant(np.digitize)
@@ -58,7 +58,7 @@ def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") 
         a, axis = ravel(a), 0
     axis = axis_of(axis, a.ndim)
     n = a.shape[axis]
-    indices = np.asarray(indices)
+    indices = operand(indices)
     if mode == "wrap":
         indices = indices % n
     elif mode == "clip":

@@ -24,8 +24,8 @@ _np_quantile: Any = np.quantile  # its type knows each method as a literal only
 
 nanargmax = constant(np.nanargmax)
 nanargmin = constant(np.nanargmin)
-histogram = constant(np.histogram)
-histogram2d = constant(np.histogram2d)
+histogram = constant(np.histogram, multiple=True)
+histogram2d = constant(np.histogram2d, multiple=True)
 histogramdd = constant(np.histogramdd)
 histogram_bin_edges = constant(np.histogram_bin_edges)
 

@@ -119,6 +119,18 @@ INTEGRALS = [
     indexed(ops.hyp1f1, [1, 2]),
     indexed(ops.hyperu, [1, 2]),
     indexed(ops.hyp0f1, 2),
+    *[
+        row(p, beside(NORMAL, between(0.1, 0.9, V)))
+        for p in [ops.ellipkinc, ops.ellipeinc]
+    ],
+    Case(
+        ops.ellip_d,
+        beside(NORMAL, between(0.1, 0.9, V)),
+        lambda phi, m: (
+            (scipy.special.ellipkinc(phi, m) - scipy.special.ellipeinc(phi, m)) / m
+        ),
+    ),
+    Case(ops.ellipj, with_constants(NORMAL, 1), scipy.special.ellipj, axes0=False),
     *[row(p, PROBABILITY) for p in [ops.ellipk, ops.ellipkm1, ops.ellipe]],
 ]
 

@@ -1,6 +1,6 @@
-"""Exponential, trigonometric and elliptic integrals, hypergeometric functions.
+"""Exponential and trigonometric integrals, Lambert's W, hypergeometric functions.
 
-Formulas: DLMF, chapters 6, 8, 13, 15, 16 and 19.
+Formulas: DLMF, chapters 4, 6, 8, 13, 15, 16 and 25.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from ..elementwise import absolute, cos, cosh, exp, log, over, sin, sinc, sqrt, where
+from ..elementwise import absolute, cos, cosh, exp, log, over, sinc, where
 from .base import Special, scipy_special, series, special, special_pair, switch, unknown
 from .logistic import exprel
 
@@ -126,57 +126,4 @@ hyp0f1: Special = special(
     "The confluent hypergeometric limit function 0F1 (DLMF 16.2.1).",
     unknown,
     lambda ans, v, z: hyp0f1(v + 1, z) / v,
-)
-
-# -- elliptic integrals of the parameter m = k^2 --------------------------------------
-
-
-def k_slope(m):
-    """Return dK/dm = pi/8 F(3/2, 3/2; 2; m) (DLMF 19.5.1), after Euler's transform.
-
-    The textbook form (E / (1 - m) - K) / 2m cancels near m = 0.
-    """
-    return math.pi / 8 * hyp2f1(0.5, 0.5, 2.0, m) / (1 - m)
-
-
-ellipk = special(
-    "ellipk",
-    "The complete elliptic integral of the first kind, K(m) (DLMF 19.2.8).",
-    lambda ans, m: k_slope(m),
-)
-
-ellipkm1 = special(
-    "ellipkm1",
-    "K(1 - p), precise for small p.",
-    lambda ans, p: -math.pi / 8 * hyp2f1(0.5, 0.5, 2.0, 1 - p) / p,
-)
-
-ellipe = special(
-    "ellipe",
-    "The complete elliptic integral of the second kind, E(m) (DLMF 19.2.8).",
-    lambda ans, m: -math.pi / 8 * hyp2f1(0.5, 1.5, 2.0, m),
-)
-
-ellipkinc = special(
-    "ellipkinc",
-    "The incomplete elliptic integral F(phi | m) (DLMF 19.2.4).",
-    lambda ans, phi, m: 1 / sqrt(1 - m * sin(phi) ** 2),
-    unknown,
-)
-
-ellipeinc = special(
-    "ellipeinc",
-    "The incomplete elliptic integral E(phi | m) (DLMF 19.2.5).",
-    lambda ans, phi, m: sqrt(1 - m * sin(phi) ** 2),
-    unknown,
-)
-
-# (sn, cn, dn, am)' = (cn dn, -sn dn, -m sn cn, dn) (DLMF 22.13.1)
-ellipj = special_pair(
-    "ellipj",
-    "The Jacobian elliptic functions sn, cn, dn and the amplitude, of u and m.",
-    2,
-    4,
-    lambda ans, u, m: (ans[1] * ans[2], -ans[0] * ans[2], -m * ans[0] * ans[1], ans[2]),
-    unknown,
 )

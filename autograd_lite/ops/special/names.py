@@ -10,6 +10,9 @@ from .bessel import (
 from .distributions import (
     bdtr, bdtrc, chdtr, chdtrc, fdtr, fdtrc, gdtr, gdtrc, pdtr, pdtrc, stdtr,
 )
+from .elliptic import (
+    ellip_d, ellipe, ellipeinc, ellipj, ellipk, ellipkinc, ellipkm1,
+)
 from .error import (
     dawsn, erf, erfc, erfcinv, erfcx, erfi, erfinv, fresnel, hazard, log_ndtr, ndtr,
     ndtri, ndtri_exp, owens_t, wofz,
@@ -23,8 +26,8 @@ from .incomplete import (
     gammainc_moment, gammaincc, gammainccinv, gammaincinv,
 )
 from .integrals import (
-    ellipe, ellipeinc, ellipj, ellipk, ellipkinc, ellipkm1, exp1, expi, expn, hyp0f1,
-    hyp1f1, hyp2f1, hyperu, lambertw, shichi, sici, spence, wrightomega,
+    exp1, expi, expn, hyp0f1, hyp1f1, hyp2f1, hyperu, lambertw, shichi, sici, spence,
+    wrightomega,
 )
 from .logistic import (
     boxcox, boxcox1p, cbrt, cosdg, cosm1, cotdg, entr, exp10, exp2, expit, expm1,
@@ -39,12 +42,12 @@ from .polynomials import (
 __all__ = [
     "airy", "bdtr", "bdtrc", "beta", "betainc", "betainc_moment", "betaincc",
     "betainccinv", "betaincinv", "betaln", "binom", "boxcox", "boxcox1p", "cbrt",
-    "chdtr", "chdtrc", "cosdg", "cosm1", "cotdg", "dawsn", "ellipe", "ellipeinc",
-    "ellipj", "ellipk", "ellipkinc", "ellipkm1", "entr", "erf", "erfc", "erfcinv",
-    "erfcx", "erfi", "erfinv", "eval_chebyt", "eval_chebyu", "eval_gegenbauer",
-    "eval_genlaguerre", "eval_hermite", "eval_hermitenorm", "eval_jacobi",
-    "eval_laguerre", "eval_legendre", "exp1", "exp10", "exp2", "expi", "expit", "expm1",
-    "expn", "exprel", "fdtr", "fdtrc", "fresnel", "gamma", "gammainc",
+    "chdtr", "chdtrc", "cosdg", "cosm1", "cotdg", "dawsn", "ellip_d", "ellipe",
+    "ellipeinc", "ellipj", "ellipk", "ellipkinc", "ellipkm1", "entr", "erf", "erfc",
+    "erfcinv", "erfcx", "erfi", "erfinv", "eval_chebyt", "eval_chebyu",
+    "eval_gegenbauer", "eval_genlaguerre", "eval_hermite", "eval_hermitenorm",
+    "eval_jacobi", "eval_laguerre", "eval_legendre", "exp1", "exp10", "exp2", "expi",
+    "expit", "expm1", "expn", "exprel", "fdtr", "fdtrc", "fresnel", "gamma", "gammainc",
     "gammainc_moment", "gammaincc", "gammainccinv", "gammaincinv", "gammaln",
     "gammasgn", "gdtr", "gdtrc", "hankel1", "hankel1e", "hankel2", "hankel2e", "hazard",
     "huber", "hurwitz", "hyp0f1", "hyp1f1", "hyp2f1", "hyperu", "i0", "i0e", "i1",

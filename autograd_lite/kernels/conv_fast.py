@@ -48,6 +48,7 @@ def lanes_of(itemsize: int) -> int:
 
 
 def known_machine() -> Machine:
+    """Return this machine's vectors and registers; there must be some."""
     found = machine()
     assert found is not None, "no kernel chosen by tiles_fit runs without a machine"
     return found
@@ -149,6 +150,7 @@ def _forward_launch(
 
 
 def forward_pass(size: Geometry) -> Pass:
+    """Return the pass over the images that computes a convolution."""
     height, width = (size.ho - 1) * size.sh + size.r, (size.wo - 1) * size.sw + size.s
     frame = Frame(size.h, size.w, size.c, size.top, size.left, height, width)
     window = (size.r, size.s, size.k, size.ho, size.wo, size.sh, size.sw)

@@ -17,6 +17,7 @@ from typing import Final
 
 import numpy as np
 
+from . import memory
 from .columns import even
 from .conv_fast import lanes_of
 from .geometry import Geometry
@@ -126,6 +127,6 @@ def _plan(size: Geometry, itemsize: int) -> Launch:
 
 def input_grad(g: Array, w: Array, size: Geometry) -> Array:
     """Return the cotangent `gx: (n, h, w, 1)`; g and w are contiguous."""
-    gx = np.empty(size.input_shape, g.dtype)
+    gx = memory.empty(size.input_shape, g.dtype)
     run([_plan(size, g.itemsize)], g, w, np.ones(1, g.dtype), gx)
     return gx

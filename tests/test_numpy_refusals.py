@@ -9,6 +9,7 @@ import autograd_lite.numpy as anp
 from autograd_lite import grad, stop_gradient
 from autograd_lite.errors import (
     AutogradError,
+    DifferentiationTypeError,
     ShapeError,
     TracerConversionError,
     TracerMutationError,
@@ -39,6 +40,7 @@ def refused(f, error, match, x=X):
         lambda np, x: np.sin(x, where=X > 0.3),
         lambda np, x: np.add(x, x, where=X > 0.3),
         lambda np, x: np.add(x, 1, casting="unsafe"),
+        lambda np, x: np.sin(x, dtype=int),
         lambda np, x: np.add.reduceat(x, [0, 1]),
         lambda np, x: np.maximum.accumulate(x),
         lambda np, x: np.quantile(x, 0.3, weights=X, method="inverted_cdf"),
@@ -127,6 +129,15 @@ def test_writing_a_traced_number_into_an_array():
     with pytest.raises(ValueError) as caught:
         grad(lambda x: anp.sum(_write(numpy.zeros(3), 0, x[0, 0])))(X)
     assert isinstance(caught.value.__cause__, TracerConversionError)
+
+
+@pytest.mark.parametrize("method", ["set", "add", "multiply", "max"])
+def test_a_traced_value_does_not_fit_into_integers(method):
+    def loss(x):
+        return getattr(anp.at(numpy.arange(3))[1], method)(x[0, 0]).sum()
+
+    with pytest.raises(DifferentiationTypeError, match="astype"):
+        grad(loss)(X)
 
 
 def test_in_place_operators_of_tracers_rebind():

@@ -226,6 +226,22 @@ def test_gradients_have_the_dtype_of_their_input():
     assert half.dtype == numpy.float16
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.sum(x, dtype=int),
+        lambda x: np.cumsum(x, dtype=int)[-1],
+        lambda x: np.prod(x, dtype=int),
+        lambda x: x.astype(int).sum(),
+        lambda x: np.full_like(numpy.arange(3), x[1]).sum(),
+    ],
+)
+def test_results_as_integers_are_constants(f):
+    x = numpy.array([2.0, 3, 4])
+    assert type(f(x)) is not float
+    assert_equal(grad(lambda x: f(x) * x[0])(x), [f(x), 0, 0])
+
+
 def test_broadcasting_sums_the_cotangent():
     x = numpy.ones((3, 1))
     assert_equal(grad(lambda x: np.sum(x * numpy.ones((2, 3, 4))))(x), [[8], [8], [8]])

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..core import is_tracer
+from ..errors import DifferentiationTypeError
 from ..ops import elementwise as ew
-from ..ops.basic import broadcast_to, cast, reshape
+from ..ops.basic import broadcast_to, reshape
 from ..ops.index import encode, getitem, scatter_sum
-from .dispatch import operand
+from .dispatch import converted, operand
 
 
 def at(x: Any) -> At:
@@ -87,7 +89,13 @@ class Places:
     def _values(self, values: Any) -> Any:
         """Return the values in the dtype of the array, broadcast to the places."""
         shape = np.broadcast_to(False, self.x.shape)[self.index].shape
-        return broadcast_to(cast(operand(values), self.x.dtype), shape=shape)
+        values, dtype = operand(values), self.x.dtype
+        if is_tracer(values) and dtype.kind not in "fc":
+            raise DifferentiationTypeError(
+                f"a traced value (dtype {values.dtype}) cannot be put into an array of "
+                f"dtype {dtype} without losing its derivative; use x.astype(float)"
+            )
+        return broadcast_to(converted(values, dtype), shape=shape)
 
     def _apply(self, operation: Callable[[Any, Any], Any], values: Any) -> Any:
         """Apply an operation to the places: repeats one after another."""

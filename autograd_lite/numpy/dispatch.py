@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..core import NUMPY_EQUIVALENT, Primitive, Tracer
+from ..core import NUMPY_EQUIVALENT, Primitive, Tracer, nondifferentiable
 from ..errors import UnsupportedError
-from ..ops.basic import stack
+from ..ops.basic import cast, stack
 
 Fun = Callable[..., Any]
 Axis = int | tuple[int, ...] | None
@@ -127,6 +127,17 @@ def operand(x: Any) -> Any:
     if isinstance(x, (list, tuple)) and has_tracer(x):
         return stack(*[operand(item) for item in x])
     return np.asarray(x)
+
+
+def converted(x: Any, dtype: Any) -> Any:
+    """Return an operand in a dtype; as integers or booleans it is a constant."""
+    x, dtype = operand(x), np.dtype(dtype)
+    return cast(x, dtype) if dtype.kind in "fc" else _as_constant(x, dtype)
+
+
+@nondifferentiable
+def _as_constant(x: Any, dtype: Any) -> Any:
+    return x.astype(dtype)
 
 
 def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from ..ops import elementwise as ew
 from ..ops.index import getitem
 from . import elementwise, joins, picking, products, reductions, scans, shapes, sorting
 from .at import At
-from .dispatch import constant
+from .dispatch import converted
 
 _OPERANDS = (Tracer, np.ndarray, float, int, complex, np.generic)
 
@@ -91,13 +91,7 @@ def _transpose(self: Tracer, *axes: Any) -> Any:
 
 def _astype(self: Tracer, dtype: Any, *args: Any, **kwargs: Any) -> Any:
     """Return the array in another dtype; integers and booleans are constants."""
-    dtype = np.dtype(dtype)
-    if dtype.kind in "fc":
-        return basic.cast(self, dtype)
-    return _as_constant(self, dtype)
-
-
-_as_constant = constant(lambda x, dtype: x.astype(dtype))
+    return converted(self, dtype)
 
 
 def _view(self: Tracer, *args: Any) -> Any:
@@ -144,6 +138,7 @@ _METHODS: dict[str, Any] = {
     "__round__": lambda self, decimals=0: elementwise.round(self, decimals),
     "__getitem__": getitem,
     "__iter__": _iterate,
+    "__contains__": lambda self, x: bool(reductions.any(self == x)),
     "__hash__": None,
     "T": property(lambda self: basic.transpose(self, axes=range(self.ndim)[::-1])),
     "mT": property(lambda self: shapes.matrix_transpose(self)),

@@ -10,8 +10,7 @@ import numpy as np
 from ..core import NUMPY_EQUIVALENT
 from ..ops import elementwise as ew
 from ..ops import reduce as red
-from ..ops.basic import cast
-from .dispatch import Axis, axes_of, constant, implements, operand
+from .dispatch import Axis, axes_of, constant, converted, implements, operand
 
 any = constant(np.any)
 all = constant(np.all)
@@ -24,7 +23,7 @@ def _prepared(a: Any, dtype: Any = None, where: Any = True, filler: Any = 0) -> 
     """Return `a` in `dtype`, with the filler wherever `where` is False."""
     a = operand(a)
     if dtype is not None:
-        a = cast(a, np.dtype(dtype))
+        a = converted(a, dtype)
     return a if where is True else ew.where(operand(where), a, filler)
 
 

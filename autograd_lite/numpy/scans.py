@@ -13,7 +13,7 @@ from ..ops import elementwise as ew
 from ..ops import scan as ops
 from ..ops.basic import cast, reshape, transpose
 from ..ops.index import getitem
-from .dispatch import Axis, axes_of, axis_of, constant, implements, operand
+from .dispatch import Axis, axes_of, axis_of, constant, converted, implements, operand
 from .joins import concatenate
 from .shapes import moveaxis, ravel
 
@@ -24,7 +24,7 @@ DOUBLE = np.dtype(np.float64)
 
 def _scanned(scan: Any, a: Any, axis: int | None, dtype: Any, filler: Any) -> Any:
     """Apply a scan to `a`, in `dtype`, with the filler if any in place of NaN."""
-    a = operand(a) if dtype is None else cast(operand(a), np.dtype(dtype))
+    a = operand(a) if dtype is None else converted(a, dtype)
     if filler is not None:
         a = ew.where(ew.isnan(a), filler, a)
     if axis is None:
@@ -97,7 +97,7 @@ def prod(
     where: Any = True,
 ) -> Any:
     """Return the product over axes; the gradient is exact where factors are zero."""
-    a = operand(a) if dtype is None else cast(operand(a), np.dtype(dtype))
+    a = operand(a) if dtype is None else converted(a, dtype)
     if where is not True:
         a = ew.where(operand(where), a, 1)
     axes = axes_of(axis, a.ndim)

@@ -15,7 +15,7 @@ from ..ops.basic import cast, reshape, transpose
 from ..ops.index import getitem
 from . import reductions
 from .at import at
-from .dispatch import Axis, axes_of, constant, implements, operand
+from .dispatch import Axis, axes_of, constant, converted, implements, operand
 from .joins import concatenate
 from .products import matmul
 from .shapes import ravel
@@ -324,7 +324,7 @@ def cov(
     if y is not None:
         x = concatenate([x, _variables(y, rowvar)])
     double = np.result_type(x.dtype, np.float64)
-    x = cast(x, double if dtype is None else np.dtype(dtype))
+    x = converted(x, double if dtype is None else dtype)
     ddof = (0 if bias else 1) if ddof is None else ddof
     w, freedom = _weights(fweights, aweights, x.shape[1], ddof)
     if w is None:

@@ -98,6 +98,11 @@ class Ufunc(Primitive):
                 f"np.{self.name} takes {self.nin} arrays, got {len(args)}: an output "
                 "array is not supported for traced arrays; use the result"
             )
+        if dtype is not None and np.dtype(dtype).kind not in "fc":
+            raise UnsupportedError(
+                f"np.{self.name}: dtype={dtype!r} is not supported for traced arrays; "
+                "convert the result: f(x).astype(int)"
+            )
         if dtype is not None:
             return tuple([_cast_operand(arg, np.dtype(dtype)) for arg in args])
         return tuple(

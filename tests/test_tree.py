@@ -101,6 +101,11 @@ def test_ravel_and_back(some):
     assert unravel(flat) == some
 
 
+def test_leaves_may_come_from_an_iterator():
+    treedef = tree.structure([1.0, (2.0, None)])
+    assert tree.unflatten(treedef, iter([3.0, 4.0])) == [3.0, (4.0, None)]
+
+
 def test_dictionaries_are_read_in_the_order_of_their_keys():
     assert tree.leaves({"b": 1, "a": 2}) == tree.leaves({"a": 2, "b": 1}) == [2, 1]
     assert tree.structure({"b": 1, "a": 2}) == tree.structure({"a": 3, "b": 4})
@@ -130,7 +135,11 @@ def test_what_is_no_container_is_a_leaf():
     class Unknown:
         pass
 
+    class Plain(tuple):
+        """A subclass of a container is none itself."""
+
     odd = [numpy.ones(2), "text", {1, 2}, Unknown(), range(3), lambda: None]
+    odd += [Plain((1.0, 2.0)), type("Named", (dict,), {})(a=1.0), Layer]
     assert all(a is b for a, b in zip(tree.leaves(odd), odd, strict=True))
 
 

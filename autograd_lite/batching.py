@@ -21,7 +21,7 @@ class Batched(Tracer):
     __slots__ = ()
 
     def __init__(self, trace: BatchTrace, value: Any) -> None:
-        self.trace = trace
+        self.owner = trace
         self.value = value
 
     @property
@@ -53,7 +53,7 @@ class BatchTrace(Trace):
     ) -> Any:
         """Apply a primitive by its batching rule, or in a loop."""
         self.check_open(primitive)
-        batched = [isinstance(a, Batched) and a.trace is self for a in args]
+        batched = [isinstance(a, Batched) and a.owner is self for a in args]
         values = [a.value if b else a for a, b in zip(args, batched)]
         if primitive.batch is not None:
             ans = primitive.batch(self.size, values, batched, **params)
@@ -101,7 +101,7 @@ def vmap_flat(
 
 def _collect(trace: BatchTrace, out: Any) -> Any:
     """Return all elements of an output; one that does not depend on them, repeated."""
-    if isinstance(out, Batched) and out.trace is trace:
+    if isinstance(out, Batched) and out.owner is trace:
         return out.value
     check_alive(out, "the result")
     return broadcast_to(out, shape=(trace.size, *out.shape))

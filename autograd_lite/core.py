@@ -97,7 +97,7 @@ class Primitive:
         top = None
         for arg in args:
             if isinstance(arg, Tracer):
-                trace = arg.trace
+                trace = arg.owner
                 if top is None or trace.level > top.level:
                     top = trace
         for name in params:
@@ -244,9 +244,9 @@ class Tracer:
     Operators and methods are attached by the modules that define the primitives.
     """
 
-    __slots__ = ("trace", "value")
+    __slots__ = ("owner", "value")
 
-    trace: Trace
+    owner: Trace  # not `trace`, which is a method of arrays
     value: Any
 
     @property
@@ -400,7 +400,7 @@ def is_tracer(x: Any) -> bool:
 def check_alive(x: Any, what: str) -> None:
     """Raise `LeakedTracerError` for a tracer whose transformation has returned."""
     if isinstance(x, Tracer):
-        x.trace.check_open(what)
+        x.owner.check_open(what)
 
 
 def concrete(x: Any) -> Any:

@@ -24,7 +24,7 @@ class Dual(Tracer):
     __slots__ = ("tangent",)
 
     def __init__(self, trace: DualTrace, value: Any, tangent: Any) -> None:
-        self.trace = trace
+        self.owner = trace
         self.value = value
         self.tangent = tangent
 
@@ -52,7 +52,7 @@ class DualTrace(Trace):
         return tuple([Dual(self, as_array(a), d) for a, d in zip(ans, dots)])
 
     def _mine(self, x: Any) -> bool:
-        return isinstance(x, Dual) and x.trace is self
+        return isinstance(x, Dual) and x.owner is self
 
 
 def push(
@@ -133,7 +133,7 @@ def jvp_flat(
         outs = [as_array(out) for out in fun(*duals)]
     finally:
         trace.open = False
-    mine = [isinstance(out, Dual) and out.trace is trace for out in outs]
+    mine = [isinstance(out, Dual) and out.owner is trace for out in outs]
     for out, m in zip(outs, mine):
         if not m:
             check_alive(out, "the result")

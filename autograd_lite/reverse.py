@@ -38,7 +38,7 @@ class Variable(Tracer):
     __slots__ = ("slot",)
 
     def __init__(self, trace: Tape, value: Any, slot: int) -> None:
-        self.trace = trace
+        self.owner = trace
         self.value = value
         self.slot = slot
 
@@ -57,7 +57,7 @@ class Tape(Trace):
         """Return a new variable that holds `value`."""
         avals = self.avals
         new = _new(Variable)
-        new.trace = self
+        new.owner = self
         new.value = value
         new.slot = len(avals)
         avals.append((value.shape, value.dtype))
@@ -74,7 +74,7 @@ class Tape(Trace):
         slots: list[int] = []
         apply: Callable[..., Any] = primitive.impl
         for i, arg in enumerate(args):
-            if isinstance(arg, Variable) and arg.trace is self:
+            if isinstance(arg, Variable) and arg.owner is self:
                 argnums.append(i)
                 slots.append(arg.slot)
                 arg = arg.value
@@ -350,7 +350,7 @@ def as_tuple(ans: Any, primitive: Primitive) -> tuple[Any, ...]:
 
 def slot_of(tape: Tape, x: Any) -> int | None:
     """Return the slot of a variable of this tape; None for anything else."""
-    return x.slot if isinstance(x, Variable) and x.trace is tape else None
+    return x.slot if isinstance(x, Variable) and x.owner is tape else None
 
 
 def strip(tape: Tape, x: Any) -> Any:
@@ -358,7 +358,7 @@ def strip(tape: Tape, x: Any) -> Any:
 
     Raises `LeakedTracerError` for a tracer of a transformation that has returned.
     """
-    if isinstance(x, Variable) and x.trace is tape:
+    if isinstance(x, Variable) and x.owner is tape:
         return x.value
     check_alive(x, "the result")
     return x

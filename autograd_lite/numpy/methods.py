@@ -162,6 +162,7 @@ _METHODS: dict[str, Any] = {
     "repeat": shapes.repeat,
     "diagonal": shapes.diagonal,
     "dot": products.dot,
+    "trace": shapes.trace,
     "at": property(lambda self: At(self)),
     "cumsum": scans.cumsum,
     "cumprod": scans.cumprod,

@@ -65,7 +65,7 @@ class Ufunc(Primitive):
         listed = False
         for arg in args:
             if isinstance(arg, Tracer):
-                trace = arg.trace
+                trace = arg.owner
                 if top is None or trace.level > top.level:
                     top = trace
             elif isinstance(arg, (list, tuple)):

@@ -8,8 +8,12 @@ from functools import partial
 import numpy as np
 import pytest
 import scipy.special
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from scipy.special import expit as scipy_expit
 
+import autograd_lite.scipy
 import autograd_lite.scipy.special as special
 from autograd_lite import grad, jvp, vjp, vmap
 from autograd_lite.errors import MissingRuleError, UnsupportedError
@@ -37,6 +41,14 @@ def test_every_name_is_one_of_scipys():
     assert [name for name in special.__all__ if not hasattr(special, name)] == []
     assert [n for n in special.__all__ if not hasattr(scipy.special, n)] == []
     assert len(special.__all__) == len(set(special.__all__)) >= 60
+
+
+def test_modules_are_attributes_of_the_package():
+    assert autograd_lite.scipy.special is special
+    for name in autograd_lite.scipy.__all__:
+        assert getattr(autograd_lite.scipy, name).__name__.endswith(name)
+    with pytest.raises(AttributeError, match="'cluster', only integrate"):
+        autograd_lite.scipy.cluster  # noqa: B018
 
 
 # -- call forms -----------------------------------------------------------------------
@@ -130,6 +142,43 @@ def test_vmap_of_logsumexp(axis):
     stack = np.stack([X, 2 * X])
     mapped = vmap(lambda x: special.logsumexp(x, axis))(stack)
     np.testing.assert_allclose(mapped, [special.logsumexp(x, axis) for x in stack])
+
+
+@st.composite
+def reductions(draw):
+    """An array, axes of it in any form that NumPy knows, weights that broadcast."""
+    shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, max_side=3))
+    n = len(shape)
+    one = st.integers(-n, n - 1)
+    several = st.sets(st.integers(0, n - 1), min_size=1).map(
+        lambda axes: tuple([i - n if i % 2 else i for i in axes])
+    )
+    axis = draw(st.none() | one | several)
+    weights = draw(st.none() | st.sampled_from([shape, shape[-1:], (1,) * n, ()]))
+    seed = draw(st.integers(0, 9))
+    rng = np.random.default_rng(seed)
+    b = None if weights is None else rng.uniform(0.5, 2, weights)
+    return rng.standard_normal(shape), axis, b, draw(st.booleans())
+
+
+@given(reductions())
+def test_exponentials_over_any_axes(case):
+    x, axis, b, keepdims = case
+    options = {"axis": axis, "keepdims": keepdims}
+    fun = lambda x, *b: special.logsumexp(x, b=b[0] if b else None, **options)  # noqa: E731
+    xs = (x,) if b is None else (x, b)
+    y, pullback = vjp(fun, *xs)
+    np.testing.assert_allclose(y, scipy.special.logsumexp(x, b=b, **options), 1e-12)
+    x_bar, *b_bar = pullback(np.ones(np.shape(y)))
+    np.testing.assert_allclose(x_bar.sum(), np.size(y), 1e-12)  # f(x + c) = f(x) + c
+    if b_bar:  # f(x, c b) = f(x, b) + log(c)
+        np.testing.assert_allclose((b_bar[0] * b).sum(), np.size(y), 1e-12)
+    for name in ["softmax", "log_softmax"]:
+        y, pullback = vjp(partial(getattr(special, name), axis=axis), x)
+        expected = getattr(scipy.special, name)(x, axis)
+        np.testing.assert_allclose(y, expected, 1e-12, 1e-14)
+        shift = pullback(np.random.default_rng(0).standard_normal(x.shape))[0]
+        np.testing.assert_allclose(shift.sum(), 0, atol=1e-12)  # f(x + c) = f(x)
 
 
 # -- edges ----------------------------------------------------------------------------
@@ -327,6 +376,26 @@ def test_missing_rules_say_so(fun, args, argnum):
 def test_scaled_functions_are_not_holomorphic(fun):
     y, pullback = vjp(lambda z: fun(1, z), 1 + 1j)
     with pytest.raises(UnsupportedError, match="complex"):
+        pullback(y)
+
+
+HOLOMORPHIC = [
+    *["gamma", "loggamma", "rgamma", "expi", "spence", "ndtr", "log_ndtr", "expm1"],
+    *["log1p", "wrightomega", "sici", "shichi", "fresnel", "airy", "lambertw"],
+    *["logsumexp", "softmax"],
+]
+
+
+@pytest.mark.parametrize("name", HOLOMORPHIC)
+def test_complex_arguments(name):
+    rng = np.random.default_rng(0)
+    z = rng.uniform(0.3, 1.5, 4) + 1j * rng.uniform(-0.8, 0.8, 4)
+    check_grads(getattr(special, name), (z,), order=1)
+
+
+def test_complex_digamma_says_what_is_missing():
+    y, pullback = vjp(special.psi, 1 + 1j)
+    with pytest.raises(UnsupportedError, match="polygamma of real"):
         pullback(y)
 
 

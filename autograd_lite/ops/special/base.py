@@ -138,10 +138,13 @@ def switch(near: Any, x: Any, close: Slope, apart: Slope, elsewhere: float) -> A
     return where(near, close(where(near, x, 0.0)), apart(where(near, elsewhere, x)))
 
 
-def real_only(fun: str, x: Any) -> None:
-    """Raise for a complex argument of a function that isn't holomorphic."""
+SCALED = (
+    "it scales by the real or imaginary part, and is not holomorphic. Use the function "
+    "without the scaling."
+)
+
+
+def real_only(fun: str, x: Any, why: str = SCALED) -> None:
+    """Raise for a complex argument of a function without a complex derivative."""
     if isinstance(x, complex) or getattr(x, "dtype", np.dtype(float)).kind == "c":
-        raise UnsupportedError(
-            f"{fun} of a complex argument has no complex derivative: it scales by the "
-            "real or imaginary part. Use the function without the scaling."
-        )
+        raise UnsupportedError(f"no derivative of {fun} at a complex argument: {why}")

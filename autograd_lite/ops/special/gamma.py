@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..elementwise import log, where
-from .base import Special, scipy_special, series, special, unknown
+from .base import Special, real_only, scipy_special, series, special, unknown
 
 gamma = special(
     "gamma", "The gamma function (DLMF 5.2.1).", lambda ans, x: ans * psi(x)
@@ -21,12 +21,19 @@ loggamma = special(
     lambda ans, z: psi(z),
 )
 
+
+def trigamma(x):
+    """Return the derivative of psi."""
+    real_only("psi", x, "SciPy computes polygamma of real arguments only.")
+    return polygamma(1, x)
+
+
 gammasgn = Special("gammasgn", "The sign of gamma(x).", 1, differentiable=False)
 
 psi: Special = special(
     "psi",
     "The digamma function, the derivative of gammaln (DLMF 5.2.2).",
-    lambda ans, x: polygamma(1, x),
+    lambda ans, x: trigamma(x),
 )
 
 digamma = psi
@@ -43,7 +50,7 @@ polygamma: Special = special(
 def rgamma_slope(ans, x):
     """Return -psi(x) / gamma(x), and its limit (-1)^m m! at the poles x = -m."""
     pole = (np.real(x) <= 0) & (x == np.round(np.real(x)))
-    m = where(pole, -x, 0.0)
+    m = where(pole, -np.real(x), 0.0)
     x = where(pole, 1.0, x)
     return where(pole, (1 - 2 * (m % 2)) * gamma(m + 1), -psi(x) * rgamma(x))
 

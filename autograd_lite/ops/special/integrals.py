@@ -9,9 +9,8 @@ import math
 
 import numpy as np
 
-from ..elementwise import absolute, cos, cosh, exp, log, over, sinc, where
+from ..elementwise import absolute, cos, cosh, exp, log, over, sinc, sinh, where
 from .base import Special, scipy_special, series, special, special_pair, switch, unknown
-from .logistic import exprel
 
 # -- exponential integrals ------------------------------------------------------------
 
@@ -35,9 +34,18 @@ expn = special(
 )
 
 
+SINHC = [1 / math.factorial(2 * k + 1) for k in range(10)]
+
+
 def sinhc(x):
-    """Return sinh(x) / x, and 1 at 0."""
-    return exp(-x) * exprel(2 * x)
+    """Return sinh(x) / x, near 0 by its series."""
+    return switch(
+        absolute(x) < 1,
+        x,
+        lambda x: series(x * x, SINHC),
+        lambda x: sinh(x) / x,
+        elsewhere=1.0,
+    )
 
 
 # At 0, where Ci and Chi are -inf, their derivatives are given as 0, so that those of

@@ -57,6 +57,8 @@ def _share(task, params, tasks, scratch_bytes, a, b, c, d, part, parts):
     scratch += -scratch % _CACHE_LINE
     for index in range(part * tasks // parts, (part + 1) * tasks // parts):
         _call(task, params, a, b, c, d, scratch, index)
+    # Numba frees an array after its last use, which the address alone is not.
+    memory[0] = 0
 
 
 @serial

@@ -59,10 +59,11 @@ def test_values_and_derivatives(name, function, points, shapes):
     np.testing.assert_allclose(
         ours(at, *shapes), known(name, function)(at, *shapes), 1e-12
     )
+    scales = {"scale": np.array([0.5, 1, 2, 3]), "loc": LOC}
+    with np.errstate(divide="ignore"):  # log(0), beyond the support
+        found = ours(at, *shapes, **scales)
     np.testing.assert_allclose(
-        ours(at, *shapes, scale=np.array([0.5, 1, 2, 3]), loc=LOC),
-        known(name, function)(at, *shapes, scale=np.array([0.5, 1, 2, 3]), loc=LOC),
-        1e-12,
+        found, known(name, function)(at, *shapes, **scales), 1e-12
     )
     loc, scale = np.full(4, LOC), np.full(4, SCALE)
     parameters = [np.full(4, shape) for shape in shapes]

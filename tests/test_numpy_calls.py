@@ -91,17 +91,40 @@ def test_plain_numpy(expression):
     assert_identical(plain_pullback(y), pullback(y))
 
 
-@pytest.mark.parametrize("expression", [*CALLS, *UPDATES])
-def test_float32_stays(expression):
-    narrow = {name: numpy.float32(x) for name, x in arrays().items()}
-    ours, theirs = Call(expression, anp, narrow), Call(expression, numpy, narrow)
+def check_dtypes(expression, samples):
+    """The result has NumPy's dtype, each cotangent that of its argument."""
+    ours, theirs = Call(expression, anp, samples), Call(expression, numpy, samples)
     y, pullback = vjp(ours, *ours.args)
-    if expression not in UPDATES:
+    if expression in CALLS:
         expected = [numpy.asarray(x).dtype for x in tree.leaves(theirs(*theirs.args))]
         assert [x.dtype for x in tree.leaves(y)] == expected
-    assert {x_bar.dtype for x_bar in pullback(y)} == {numpy.dtype(numpy.float32)}
+    for x, x_bar in zip(ours.args, pullback(y), strict=True):
+        assert x_bar.dtype == x.dtype
     tangents = jvp(ours, ours.args, ours.args)[1]
     assert [x.dtype for x in tree.leaves(tangents)] == [x.dtype for x in tree.leaves(y)]
+
+
+@pytest.mark.parametrize("expression", [*CALLS, *UPDATES])
+def test_float32_stays(expression):
+    check_dtypes(expression, {name: numpy.float32(x) for name, x in arrays().items()})
+
+
+@pytest.mark.parametrize("expression", [*CALLS, *UPDATES])
+def test_each_argument_keeps_its_dtype(expression):
+    samples = arrays()
+    narrow = {name: numpy.float32(samples[name]) for name in "bkqrsuv"}
+    check_dtypes(expression, samples | narrow)
+
+
+NOT_IN_HALF_PRECISION = re.compile(r"poly\(k\)|polyfit|roots")
+
+
+@pytest.mark.parametrize(
+    "expression", [call for call in CALLS if not NOT_IN_HALF_PRECISION.search(call)]
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_half_precision(expression):
+    check_dtypes(expression, {name: numpy.float16(x) for name, x in arrays().items()})
 
 
 # Their results differ in shape from element to element, or they branch on values.

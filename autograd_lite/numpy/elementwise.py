@@ -14,6 +14,7 @@ import numpy as np
 from ..core import NUMPY_EQUIVALENT
 from ..errors import ArgumentError
 from ..ops import elementwise as ew
+from ..ops.basic import cast
 from ..ops.special import bessel
 from .dispatch import constant, implements, operand
 
@@ -62,7 +63,8 @@ def sinc(x: Any) -> Any:
 @implements(np.i0)
 def i0(x: Any) -> Any:
     """Return the modified Bessel function of the first kind, of order 0."""
-    return bessel.i0(operand(x))
+    x = operand(x)
+    return cast(bessel.i0(x), x.dtype)
 
 
 @implements(np.nan_to_num)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ops.basic import cast
 from .dispatch import implements, operand
 from .joins import concatenate
 from .scans import convolve
@@ -89,6 +90,7 @@ def poly(seq_of_zeros: Any) -> Any:
     zeros = operand(seq_of_zeros)
     if zeros.ndim == 2:
         zeros = np.linalg.eigvals(zeros)
+    zeros = cast(zeros, np.dtype(np.mintypecode(zeros.dtype.char)))
     p = np.ones(1, zeros.dtype)
     for i in range(zeros.shape[0]):
         p = convolve(p, np.stack([np.ones((), zeros.dtype), -zeros[i]]))

@@ -54,7 +54,7 @@ class Model(NamedTuple):
         return self.forward(params, x, state, rng)
 
 
-# -- lenet8: 98.8 % of MNIST in five epochs ------------------------------------------
+# -- lenet8: about 99 % of MNIST in five epochs --------------------------------------
 
 
 def lenet8_init(

@@ -151,7 +151,7 @@ def split(n=100):
     return Split(images, np.arange(n))
 
 
-PLAIN = RECIPES["slim"]._replace(batch_size=8)
+PLAIN = RECIPES["slim"]._replace(batch_size=8, affine=None)
 RICH = RECIPES["emnist16"]._replace(batch_size=8, expand=60)
 
 

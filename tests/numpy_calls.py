@@ -96,6 +96,7 @@ ELEMENTWISE = [
     a * (a > 0)
 
 
+
     """),
 ]
 
@@ -135,6 +136,7 @@ REDUCTIONS = [
     np.bincount(ROWS, weights=v[1:], minlength=5)
 
 
+
 """)
 
 SCANS = calls("""
@@ -156,32 +158,32 @@ SCANS = calls("""
     np.correlate(v, u, "same"); np.correlate(v[:3], u, "same"); np.correlate(v, u)
 
 
+
 """)
 
 SHAPES = calls("""
     np.reshape(a, (2, -1)); np.reshape(a, -1, order="F"); np.reshape(t, (4, 6), "F")
     a.sum(axis=0); a.mean(1); t.max(axis=(0, 1)); a.var(ddof=1); a.prod(0)
-    a.std(keepdims=True)
-    a.clip(-0.5, 0.5); a.cumsum(1); a.cumprod(); a.conj(); a.swapaxes(0, 1); r.squeeze()
-    a.reshape(2, 6); a.reshape((6, -1)); np.ravel(a); np.ravel(a, "F"); a.ravel()
-    a.flatten(); np.transpose(t); np.transpose(t, (-1, 0, 1)); t.transpose(2, 0, 1)
-    t.transpose(); a.T; t.mT; np.permute_dims(t, (1, 2, 0)); np.matrix_transpose(t)
-    np.swapaxes(t, 0, -1); np.moveaxis(t, 0, -1); np.moveaxis(t, (0, -1), (1, 0))
-    np.rollaxis(t, 2); np.rollaxis(t, 0, 3); np.squeeze(r); np.squeeze(r, -1)
-    np.expand_dims(a, 1); np.expand_dims(a, (0, -1)); np.atleast_1d(s); np.atleast_2d(v)
-    np.atleast_3d(v); np.atleast_3d(a); np.atleast_1d(s, v)
-    np.broadcast_to(r, (2, 3, 4)); np.broadcast_to(s, 3); np.broadcast_arrays(v, r)
-    np.meshgrid(v, w); np.meshgrid(v, u, indexing="ij", sparse=True); np.flip(t)
-    np.flip(t, -1); np.flip(t, (0, 1)); np.fliplr(a); np.flipud(a); np.roll(a, 3)
+    a.std(keepdims=True); a.clip(-0.5, 0.5); a.cumsum(1); a.cumprod(); a.conj()
+    a.swapaxes(0, 1); r.squeeze(); a.reshape(2, 6); a.reshape((6, -1)); np.ravel(a)
+    np.ravel(a, "F"); a.ravel(); a.flatten(); np.transpose(t)
+    np.transpose(t, (-1, 0, 1)); t.transpose(2, 0, 1); t.transpose(); a.T; t.mT
+    np.permute_dims(t, (1, 2, 0)); np.matrix_transpose(t); np.swapaxes(t, 0, -1)
+    np.moveaxis(t, 0, -1); np.moveaxis(t, (0, -1), (1, 0)); np.rollaxis(t, 2)
+    np.rollaxis(t, 0, 3); np.squeeze(r); np.squeeze(r, -1); np.expand_dims(a, 1)
+    np.expand_dims(a, (0, -1)); np.atleast_1d(s); np.atleast_2d(v); np.atleast_3d(v)
+    np.atleast_3d(a); np.atleast_1d(s, v); np.broadcast_to(r, (2, 3, 4))
+    np.broadcast_to(s, 3); np.broadcast_arrays(v, r); np.meshgrid(v, w)
+    np.meshgrid(v, u, indexing="ij", sparse=True); np.flip(t); np.flip(t, -1)
+    np.flip(t, (0, 1)); np.fliplr(a); np.flipud(a); np.roll(a, 3)
     np.roll(t, (1, -1), (0, 2)); np.roll(a, 2, axis=(0, 1)); np.rot90(a)
     np.rot90(t, 2, (1, 2)); np.rot90(t, -1, (0, 2)); np.rot90(a, 4); np.repeat(a, 2)
     np.repeat(a, 3, axis=-1); np.repeat(a, [1, 0, 2], 0); a.repeat(COUNTS, 1)
     np.tile(a, 2); np.tile(v, (2, 3)); np.tile(t, (2, 1, 2, 1)); np.diagonal(t)
     np.diagonal(t, 1, 1, 2); np.diagonal(a, offset=-1); a.diagonal(); np.trace(a)
     a.trace(); np.trace(t, 1, 2, 0); np.diag(a); np.diag(a, -1); np.diag(v)
-    np.diag(v, 2)
-    np.diagflat(a, -1); np.tril(a); np.tril(t, -1); np.triu(a, 1); np.triu(v)
-    np.pad(a, 2); np.pad(a, ((1, 0), (0, 2)), constant_values=3.0)
+    np.diag(v, 2); np.diagflat(a, -1); np.tril(a); np.tril(t, -1); np.triu(a, 1)
+    np.triu(v); np.pad(a, 2); np.pad(a, ((1, 0), (0, 2)), constant_values=3.0)
     np.pad(a, 1, constant_values=((1, 2), (3, 4))); np.pad(a, (2, 1), "edge")
     np.pad(a, 2, "reflect"); np.pad(a, 2, "symmetric")
     np.pad(a, ((3, 1), (0, 5)), "wrap"); np.pad(a, 2, "reflect", reflect_type="odd")
@@ -196,6 +198,7 @@ SHAPES = calls("""
     np.vander(v, 3, increasing=True); np.linspace(a, b, 5)
     np.linspace(s, v, 4, endpoint=False, axis=-1); np.logspace(v, w, 3)
     np.geomspace(p, f, 4); np.linspace(a, 1.0, 5, retstep=True)
+
 
 
 """)
@@ -213,6 +216,7 @@ JOINS = calls("""
     np.hsplit(v, 2); np.vsplit(k, 2); np.dsplit(t, [1]); np.unstack(t, axis=1); list(a)
     [x * 2 for x in v]; np.select([MASK, a > 0], [a, b], 9.0); np.select([MASK], [v])
     np.choose(COUNTS % 2, [v, w]); np.choose(COUNTS, [v, w], mode="clip")
+
 
 
 """)
@@ -236,6 +240,7 @@ PICKING = calls("""
     np.unique(v, return_index=True)[0]; np.unique_values(v); np.unique_all(v).values
     np.unique_counts(a).values; np.unique_inverse(a).values; np.union1d(v, w)
     np.intersect1d(v, v[1:]); np.setdiff1d(v, w); np.setxor1d(v, w)
+
 
 
 """)
@@ -264,10 +269,11 @@ PRODUCTS = calls("""
     np.einsum("ab,b,ab,b", a, v, b, w)
     np.einsum("ij,kj,lj->ikl", a, b, k, optimize="optimal")
     np.einsum("ijk,ijk,ijk->k", t, t, t); np.polyval(v, a); np.polyadd(u, v)
-    np.polysub(v, u); np.polymul(u, v); np.polydiv(u, v)[0]; np.polydiv(u, v)[1]
-    np.polyder(u, 2); np.polyint(v, 2, [1.0, 2.0]); np.poly(v); np.poly(k)
-    np.polyfit(u, o, 2); np.polyfit(o, a.reshape(6, 2), 1, w=u); np.roots(p[0])
-    np.i0(a)
+    np.polysub(v, u); np.polymul(u, v); np.polymul(np.pad(u, (1, 0)), v)
+    np.polydiv(u, v)[0]; np.polydiv(u, v)[1]; np.polyder(u, 2)
+    np.polyint(v, 2, [1.0, 2.0]); np.poly(v); np.poly(k); np.polyfit(u, o, 2)
+    np.polyfit(o, a.reshape(6, 2), 1, w=u); np.roots(p[0]); np.i0(a)
+
 
 
 """)
@@ -280,6 +286,7 @@ UPDATES = calls("""
     np.at(a)[0, 1].add(s); np.at(a)[ROWS].add(v); np.at(a)[ROWS].multiply(t[0])
     np.at(a)[:, 1].max(b[:, 2]); np.at(a)[ROWS].min(0.1); np.at(a)[1:].get()
     np.at(a)[a > 0].set(0.0); np.safe_where(p > 1, np.sqrt, lambda x: x * x, p)
+
 
 
 """)
@@ -305,6 +312,7 @@ COMPLEX_CALLS = [
     np.einsum("ij,kj->ik", a, b); np.cov(a); np.diff(a); np.convolve(u, v); np.sort(u)
     a[ROWS]; np.outer(v, w); np.pad(a, 1); np.mean(a, 0).imag; np.nan_to_num(a)
     np.average(a, 0, b); np.trapezoid(a, v); np.interp(o.real, o.real * 2, u)
+
 
 
     """),

@@ -127,10 +127,41 @@ def test_half_precision(expression):
     check_dtypes(expression, {name: numpy.float16(x) for name, x in arrays().items()})
 
 
+def emptied():
+    """The arrays without elements along an axis: the first, or the last."""
+    first = {k: x[:0] if x.ndim == 2 and k != "k" else x for k, x in arrays().items()}
+    last = {k: x[..., :0] if x.ndim else x for k, x in arrays().items()}
+    return [first, last]
+
+
+def call_or_none(expression, samples):
+    """NumPy's result; None where it refuses arrays without elements, or a dtype."""
+    call = Call(expression, numpy, samples)
+    if not any(0 in numpy.shape(x) for x in call.args):
+        return None
+    try:
+        return call(*call.args)
+    except (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError):
+        return None
+
+
+@pytest.mark.parametrize("expression", CALLS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_no_elements(expression):
+    for samples in emptied():
+        expected = call_or_none(expression, samples)
+        if expected is not None:
+            ours = Call(expression, anp, samples)
+            y, pullback = vjp(ours, *ours.args)
+            assert_close(y, expected)
+            for x, x_bar in zip(ours.args, pullback(y), strict=True):
+                assert x_bar.shape == numpy.shape(x)
+
+
 # Their results differ in shape from element to element, or they branch on values.
 VALUE_DEPENDENT = re.compile(
-    r"nanmedian|nanquantile|nanpercentile|trim_zeros|piecewise|polydiv|poly\(|roots"
-    r"|at\(a\)\[a > 0\]|safe_where"
+    r"nanmedian|nanquantile|nanpercentile|trim_zeros|piecewise|polydiv|polymul|poly\("
+    r"|roots|at\(a\)\[a > 0\]|safe_where"
 )
 
 

@@ -173,6 +173,8 @@ def test_in_place_operator_of_an_array_with_a_tracer():
         lambda np, x: np.split(x, 4)[0],
         lambda np, x: np.broadcast_to(x, (4, 2, 2)),
         lambda np, x: np.tensordot(x, x, 1),
+        lambda np, x: np.select([X > 0], [x, x]),
+        lambda np, x: np.average(x, 1, [1.0, 2.0]),
     ],
 )
 def test_shapes_that_do_not_fit(f):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -241,7 +242,7 @@ def apply_along_axis(
     arr = operand(arr)
     axis = axis_of(axis, arr.ndim)
     lines = np.moveaxis(arr, axis, -1)
-    rows = lines.reshape(-1, lines.shape[-1])
+    rows = lines.reshape(math.prod(lines.shape[:-1]), lines.shape[-1])
     found = np.stack([operand(func1d(row, *args, **kwargs)) for row in rows])
     inner = found.shape[1:]
     whole = found.reshape(*lines.shape[:-1], *inner)

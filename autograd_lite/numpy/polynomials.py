@@ -45,8 +45,14 @@ def polysub(a1: Any, a2: Any) -> Any:
 
 @implements(np.polymul)
 def polymul(a1: Any, a2: Any) -> Any:
-    """Return the product of two polynomials."""
-    return convolve(a1, a2)
+    """Return the product of two polynomials, without their leading zeros."""
+    return convolve(_trimmed(a1), _trimmed(a2))
+
+
+def _trimmed(p: Any) -> Any:
+    """Return coefficients without zeros in front, but one at least."""
+    p = np.trim_zeros(atleast_1d(p), "f")
+    return p if p.shape[0] else np.zeros(1, p.dtype)
 
 
 @implements(np.polydiv)
@@ -60,8 +66,10 @@ def polydiv(u: Any, v: Any) -> tuple[Any, Any]:
         quotient.append(q)
         u = u - np.pad(q * v, (i, n - m - i))
     found = np.stack(quotient) if quotient else np.zeros(1, u.dtype)
-    rest = np.trim_zeros(u[max(n - m + 1, 0) :], "f")
-    return found, rest if rest.shape[0] else np.zeros(1, u.dtype)
+    rest = u[max(n - m + 1, 0) :] if m > 1 else u[-1:]
+    while rest.shape[0] > 1 and np.allclose(rest[0], 0, rtol=1e-14):
+        rest = rest[1:]
+    return found, rest
 
 
 @implements(np.polyder)
@@ -90,6 +98,8 @@ def poly(seq_of_zeros: Any) -> Any:
     zeros = operand(seq_of_zeros)
     if zeros.ndim == 2:
         zeros = np.linalg.eigvals(zeros)
+    if not zeros.shape[0]:
+        return np.float64(1)
     zeros = cast(zeros, np.dtype(np.mintypecode(zeros.dtype.char)))
     p = np.ones(1, zeros.dtype)
     for i in range(zeros.shape[0]):

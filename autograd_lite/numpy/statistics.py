@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UnsupportedError
+from ..errors import ShapeError, UnsupportedError
 from ..ops import elementwise as ew
 from ..ops import reduce as red
 from ..ops import sorting as ops
@@ -269,6 +269,9 @@ def percentile(
 @implements(np.median)
 def median(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Return the median over axes: the mean of the middle two of an even number."""
+    a = operand(a)
+    if not red.count(a.shape, axes_of(axis, a.ndim)):
+        return reductions.mean(a, axis, keepdims=keepdims)  # NaN, of the right shape
     return _quantile(a, 0.5, axis, "linear", keepdims)
 
 
@@ -348,6 +351,8 @@ def _weights(fweights: Any, aweights: Any, n: int, ddof: int) -> tuple[Any, Any]
         return None, max(n - ddof, 0)
     w = 1.0
     for weights in (fweights, aweights):
+        if weights is not None and operand(weights).shape != (n,):
+            raise ShapeError(f"np.cov: weights of {np.shape(weights)} for {n} samples")
         w = w if weights is None else w * operand(weights)
     total = reductions.sum(w)
     if ddof == 0:

@@ -7,7 +7,7 @@ to this one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from ..core import (
     Primitive,
     Trace,
     Tracer,
+    defbatch,
     defjvp,
     defvjp,
     defvjp_argnums,
@@ -256,6 +257,56 @@ def _stack_vjp(argnums: Any, ans: Any, xs: Any, params: Any) -> Any:
 
 
 defvjp_argnums(stack, _stack_vjp)
+
+
+# -- batching: the mapped axis comes first --------------------------------------------
+
+
+def align(args: Sequence[Any], batched: Sequence[bool]) -> list[Any]:
+    """Give each mapped array axes of length 1 behind the mapped axis.
+
+    So the elements broadcast against one another, and against what is not mapped.
+    """
+    ndims = [np.ndim(x) - b for x, b in zip(args, batched)]
+    most = max(ndims)
+    return [
+        reshape(x, shape=(x.shape[0], *(1,) * (most - n), *x.shape[1:]))
+        if b and n < most
+        else x
+        for x, b, n in zip(args, batched, ndims)
+    ]
+
+
+def _next_axes(axes: Axes) -> Axes:
+    return tuple([a + 1 for a in axes])
+
+
+def _broadcast_to_batch(size: int, args: Any, batched: Any, *, shape: Shape) -> Any:
+    (x,) = args
+    missing = (1,) * (len(shape) + 1 - x.ndim)
+    x = reshape(x, shape=(size, *missing, *x.shape[1:]))
+    return broadcast_to(x, shape=(size, *shape))
+
+
+defbatch(broadcast_to, _broadcast_to_batch)
+defbatch(
+    sum,
+    lambda size, args, batched, *, axis, keepdims=False: sum(
+        args[0], axis=_next_axes(axis), keepdims=keepdims
+    ),
+)
+defbatch(
+    reshape,
+    lambda size, args, batched, *, shape: reshape(args[0], shape=(size, *shape)),
+)
+defbatch(
+    transpose,
+    lambda size, args, batched, *, axes: transpose(
+        args[0], axes=(0, *_next_axes(axes))
+    ),
+)
+defbatch(astype, lambda size, args, batched, *, dtype: astype(args[0], dtype=dtype))
+defbatch(stop_gradient, lambda size, args, batched: stop_gradient(args[0]))
 
 
 def cast(x: Any, dtype: np.dtype[Any]) -> Any:

@@ -1,6 +1,8 @@
 """Batching: tracers that stand for one element of an array along its leading axis.
 
-A primitive without a batching rule is applied in a loop and its results are stacked.
+A primitive applies its batching rule if it has one. Elementwise primitives need none:
+their arguments are aligned, and broadcast. Where there is no rule, or the rule returns
+NotImplemented, the primitive is applied in a loop and the results are stacked.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from typing import Any
 
 from .core import Primitive, Trace, Tracer, check_alive
 from .errors import ArgumentError, TracerConversionError
-from .ops.basic import broadcast_to, stack, transpose
+from .ops.basic import align, broadcast_to, stack, transpose
 from .ops.index import getitem
 from .reverse import as_array
 
@@ -55,9 +57,12 @@ class BatchTrace(Trace):
         self.check_open(primitive)
         batched = [isinstance(a, Batched) and a.owner is self for a in args]
         values = [a.value if b else a for a, b in zip(args, batched)]
+        ans = NotImplemented
         if primitive.batch is not None:
             ans = primitive.batch(self.size, values, batched, **params)
-        else:
+        elif primitive.broadcasts:
+            ans = primitive(*align(values, batched), **params)
+        if ans is NotImplemented:
             ans = loop(primitive, self.size, values, batched, params)
         if primitive.multiple:
             return tuple([Batched(self, a) for a in ans])

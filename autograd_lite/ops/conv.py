@@ -14,8 +14,8 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from ..core import Primitive, defjvp, defvjp, primitive
-from .basic import broadcast_to
+from ..core import Primitive, defbatch, defjvp, defvjp, primitive
+from .basic import broadcast_to, reshape
 
 
 @cache
@@ -124,6 +124,30 @@ defjvp(
     lambda w_dot, ans, x, w, b, **window: conv(x, w_dot, **window),
     lambda b_dot, ans, x, w, b, **window: broadcast_to(b_dot, shape=ans.shape),
 )
+
+
+def _fold(fun: Primitive) -> Any:
+    """Return the batching rule that makes one batch of many, as the kernels allow.
+
+    Only where the first argument alone is mapped: kernels that differ need a loop.
+    """
+
+    def rule(size: int, args: Any, batched: Any, **params: Any) -> Any:
+        x, *rest = args
+        if any(batched[1:]):
+            return NotImplemented
+        if "input_shape" in params:
+            n, *image = params["input_shape"]
+            params = {**params, "input_shape": (size * n, *image)}
+        n = x.shape[1]
+        y = fun(reshape(x, shape=(size * n, *x.shape[2:])), *rest, **params)
+        return reshape(y, shape=(size, n, *y.shape[1:]))
+
+    return rule
+
+
+for _fun in (conv, conv_bias, conv_input_grad):
+    defbatch(_fun, _fold(_fun))
 
 
 @primitive

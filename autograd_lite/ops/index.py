@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core import Tracer, defjvp, defvjp, defvjp_argnums, primitive
+from ..core import Tracer, defbatch, defjvp, defvjp, defvjp_argnums, primitive
 from .basic import add
 
 
@@ -94,6 +94,24 @@ def _take_vjp(ans: Any, x: Any, *arrays: Any, index: Template) -> Any:
     return lambda g: ScatterSum(shape, dtype, g, index, arrays)
 
 
+def _take_batch(size: int, args: Any, batched: Any, *, index: Template) -> Any:
+    """Index all elements at once where the index is the same for all."""
+    if any(batched[1:]):
+        return NotImplemented
+    if _separated(index):  # NumPy would put the axes of the arrays in front of ours
+        return NotImplemented
+    return take(*args, index=(Slice(None, None, None), *index))
+
+
+def _separated(index: Template) -> bool:
+    """Return whether ints and arrays, one array at least, don't stand side by side."""
+    if ARRAY not in index:
+        return False
+    at = [i for i, item in enumerate(index) if item is ARRAY or type(item) is int]
+    return at[-1] - at[0] + 1 != len(at)
+
+
+defbatch(take, _take_batch)
 defvjp(take, _take_vjp)
 defjvp(take, lambda x_dot, ans, x, *arrays, index: take(x_dot, *arrays, index=index))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core import defjvp, defvjp, defvjp_argnums, primitive
-from .basic import cast, reshape, sum, unbroadcast
+from ..core import defbatch, defjvp, defvjp, defvjp_argnums, primitive
+from .basic import align, cast, reshape, sum, unbroadcast
 from .shape import swap_last
 
 # Products with fewer multiplications go to NumPy without asking our own kernel: the
@@ -89,6 +89,19 @@ def _rows(x):
     return reshape(x, shape=(_size(x.shape[:-1]), x.shape[-1]))
 
 
+def _matmul_batch(size, args, batched):
+    """Multiply stacks of matrices; vectors become matrices for the while."""
+    x, y = args
+    x_is_vector, y_is_vector = x.ndim - batched[0] == 1, y.ndim - batched[1] == 1
+    x = _with_axis(x, -2) if x_is_vector else x
+    y = _with_axis(y, -1) if y_is_vector else y
+    ans = matmul(*align([x, y], batched))
+    dropped = [ans.ndim - 2] * x_is_vector + [ans.ndim - 1] * y_is_vector
+    kept = [n for i, n in enumerate(ans.shape) if i not in dropped]
+    return reshape(ans, shape=tuple(kept))
+
+
+defbatch(matmul, _matmul_batch)
 defvjp(matmul, _matmul_vjp_x, _matmul_vjp_y)
 defjvp(
     matmul,

@@ -100,9 +100,10 @@ class Primitive:
                 trace = arg.owner
                 if top is None or trace.level > top.level:
                     top = trace
-        for name in params:
-            if isinstance(params[name], Tracer):
-                raise ArgumentError(_by_keyword(self, name))
+        if params:  # asked first, as most operations have none
+            for name in params:
+                if isinstance(params[name], Tracer):
+                    raise ArgumentError(_by_keyword(self, name))
         if top is None:
             return self.impl(*args, **params)
         return top.process(self, args, params)

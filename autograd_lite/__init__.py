@@ -9,6 +9,7 @@
 from . import errors, tree
 from . import numpy as numpy  # gives tracers their operators
 from .api import grad, jvp, value_and_grad, vjp, vmap
+from .checkpointing import checkpoint
 from .core import defbatch, defjvp, defvjp, defvjp_argnums, elementwise, primitive
 from .errors import AutogradError
 from .jacobians import (
@@ -26,6 +27,7 @@ from .ops.basic import stop_gradient
 __version__ = "0.1.0"
 __all__ = [
     "AutogradError",
+    "checkpoint",
     "defbatch",
     "defjvp",
     "defvjp",

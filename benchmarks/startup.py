@@ -20,19 +20,22 @@ FIRST_STEP += "step({name!r}, Step({net!r}, 64)).run()"
 
 
 def fresh_process(code: str, variables: Mapping[str, str] | None = None) -> float:
-    """Seconds from the start of a new Python to its end, having run `code`."""
+    """Seconds from the start of a new Python to its end, having run `code`.
+
+    It may keep bytecode, as an installed package has it, whatever this process may.
+    """
+    environment = {**os.environ, **(variables or {})}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     start = perf_counter()
-    subprocess.run(
-        [sys.executable, "-c", code],
-        check=True,
-        env={**os.environ, **(variables or {})},
-    )
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
     return perf_counter() - start
 
 
 def import_times(rounds: int) -> dict[str, list[float]]:
     """Seconds of processes that import NumPy, and ours, alternately."""
     times: dict[str, list[float]] = {name: [] for name in IMPORTS}
+    for code in IMPORTS.values():
+        fresh_process(code)  # writes the bytecode
     with tables.progress(rounds) as step:
         for _ in range(rounds):
             step("imports")

@@ -4,47 +4,23 @@ import re
 
 import numpy
 import pytest
-from numpy_calls import (
-    CALLS,
-    COMPLEX_CALLS,
-    CONSTANTS,
-    UPDATES,
-    arrays,
-    complex_arrays,
-)
 
 import autograd_lite.numpy as anp
 from autograd_lite import jvp, tree, vjp, vmap
 from autograd_lite.errors import TracerConversionError
 from autograd_lite.testing import check_grads
+from autograd_lite.testing.calls.common import Call as AnyCall
+from autograd_lite.testing.calls.common import arrays, complex_arrays
+from autograd_lite.testing.calls.numpy import CALLS, COMPLEX_CALLS, UPDATES
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Arrays of 2-dimensional vectors", "ignore:`row_stack` alias is deprecated"
 )
 
 
-class Call:
-    """An expression as a function of the arrays that it names, and their samples."""
-
-    def __init__(self, expression, np, samples):
-        code = compile(expression, expression, "eval")
-        self.names = [name for name in samples if re.search(rf"\b{name}\b", expression)]
-        self.names = [name for name in self.names if name in code_names(code)]
-        self.args = tuple([samples[name] for name in self.names])
-        self.code = code
-        self.namespace = {"np": np, "numpy": numpy, **CONSTANTS}
-
-    def __call__(self, *xs):
-        return eval(self.code, {**self.namespace, **dict(zip(self.names, xs))})
-
-
-def code_names(code):
-    """The names that a code object reads, those in nested functions too."""
-    found = set(code.co_names)
-    for constant in code.co_consts:
-        if hasattr(constant, "co_names"):
-            found |= code_names(constant)
-    return found
+def Call(expression, np, samples):
+    """The expression as a function of arrays, in one of the two namespaces."""
+    return AnyCall(expression, {"np": np}, samples)
 
 
 def assert_identical(found, expected):

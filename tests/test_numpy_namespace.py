@@ -4,11 +4,11 @@ import re
 
 import numpy
 import pytest
-from numpy_calls import CALLS, UPDATES
 
 import autograd_lite.numpy as anp
 from autograd_lite import numpy as namespace
 from autograd_lite.core import Primitive
+from autograd_lite.testing.calls.numpy import CALLS, UPDATES
 
 # Modules of NumPy that are not arrays' business, and names that differ by platform.
 LEFT_OUT = """

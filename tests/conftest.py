@@ -11,6 +11,11 @@ import pytest
 # reads this when it is first imported, which no test has done yet.
 os.environ.setdefault("NUMBA_NUM_THREADS", "2")
 
+# The BLAS's threads of two workers spin against each other: small linear algebra then
+# takes ten times as long. It reads this when NumPy is imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # The first call of a kernel compiles it, which no deadline per example survives.
 hypothesis.settings.register_profile(
     "autograd_lite", deadline=None, max_examples=50, print_blob=True

@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..api import vjp
 from ..core import Tracer
 from ..errors import UnsupportedError
-from ..numpy import stack
 from ..numpy.dispatch import operand
 from ..ops.basic import cast
 
@@ -74,13 +72,6 @@ def _is_float(x: Any) -> bool:
     if isinstance(x, (str, bytes)) or callable(x):
         return False
     return isinstance(x, float) or getattr(x, "dtype", np.dtype(bool)).kind == "f"
-
-
-def jacobian(fun: Fun, x: Any) -> Any:
-    """Return the matrix of derivatives of a function of a vector: (m, n), by rows."""
-    y, pullback = vjp(fun, x)
-    rows = [pullback(row)[0] for row in np.eye(y.size, dtype=y.dtype)]
-    return stack(rows) if rows else np.zeros((0, x.size))
 
 
 def guarded(fun: Fun, what: str) -> Fun:

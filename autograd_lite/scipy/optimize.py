@@ -20,6 +20,7 @@ from .. import tree
 from ..api import grad, jvp, value_and_grad, vjp
 from ..core import defjvp, defvjp, primitive
 from ..errors import ArgumentError, ConvergenceError, UnsupportedError
+from ..jacobians import jacrev
 from ..numpy.dispatch import operand
 from ..ops.basic import cast, reshape, stop_gradient
 from ..ops.inverses import solve
@@ -28,7 +29,6 @@ from .flat import (
     float_vector,
     guarded,
     has_tracer_leaf,
-    jacobian,
     parameters,
     start_of,
 )
@@ -178,7 +178,7 @@ def _flat_constraint(constraint: dict[str, Any], unravel: Fun) -> dict[str, Any]
     return {
         "type": constraint["type"],
         "fun": guarded(flat, "a constraint"),
-        "jac": constraint.get("jac") or (lambda x: jacobian(flat, x)),
+        "jac": constraint.get("jac") or jacrev(flat),
     }
 
 
@@ -217,7 +217,7 @@ def _solution_vjp(
     ans: Any, x0: Any, theta: Any, *, solver: Any, residual: Any
 ) -> Callable[[Any], Any]:
     def pull(g: Any) -> Any:
-        slopes = jacobian(lambda x: residual(x, theta), ans)
+        slopes = jacrev(lambda x: residual(x, theta))(ans)
         u = solve(swap_last(slopes), reshape(g, shape=(g.size, 1)))
         _, pullback = vjp(lambda theta: residual(ans, theta), theta)
         return cast(pullback(reshape(-u, shape=g.shape))[0], theta.dtype)
@@ -228,7 +228,7 @@ def _solution_vjp(
 def _solution_jvp(
     theta_dot: Any, ans: Any, x0: Any, theta: Any, *, solver: Any, residual: Any
 ) -> Any:
-    slopes = jacobian(lambda x: residual(x, theta), ans)
+    slopes = jacrev(lambda x: residual(x, theta))(ans)
     change = jvp(lambda theta: residual(ans, theta), (theta,), (theta_dot,))[1]
     return reshape(
         -solve(slopes, reshape(change, shape=(ans.size, 1))), shape=ans.shape
@@ -274,7 +274,7 @@ def root(
             return residual(x, theta)
 
         plain = guarded(equation, "the equation")
-        slopes = (lambda x: jacobian(equation, x)) if method in WITH_JACOBIAN else None
+        slopes = jacrev(equation) if method in WITH_JACOBIAN else None
         return scipy.optimize.root(
             plain, x0, method=method, jac=slopes, tol=tol, options=options
         )

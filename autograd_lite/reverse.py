@@ -44,7 +44,11 @@ class Variable(Tracer):
 
 
 class Tape(Trace):
-    """Records the primitives applied to its variables; one gradient evaluation."""
+    """Records the primitives applied to its variables; one gradient evaluation.
+
+    It belongs to the thread that runs the function. Gradients may be taken in many
+    threads at once, but the function itself must not hand its variables to others.
+    """
 
     __slots__ = ("avals", "entries")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 from types import CodeType
 from typing import Any
@@ -22,6 +23,7 @@ CONSTANTS = {
     "ROWS": ROWS,
     "ORDER": ORDER,
     "COUNTS": COUNTS,
+    "TEXT": io.StringIO(),
 }
 
 
@@ -112,10 +114,9 @@ def functions_called(expression: str) -> dict[str, ast.Call | None]:
     >>> list(functions_called("np.linalg.inv(np.exp(a))"))
     ['np.linalg.inv', 'np.exp']
     """
-    found: dict[str, ast.Call | None] = {}
-    for node in ast.walk(ast.parse(expression, mode="eval")):
-        if isinstance(node, ast.Call):
-            found[ast.unparse(node.func)] = node
-        elif isinstance(node, ast.Attribute):
-            found.setdefault(ast.unparse(node), None)
-    return {n: c for n, c in found.items() if re.fullmatch(r"(np|scipy)(\.\w+)+", n)}
+    nodes = list(ast.walk(ast.parse(expression, mode="eval")))
+    called = {ast.unparse(n.func): n for n in nodes if isinstance(n, ast.Call)}
+    inner = {id(n.value) for n in nodes if isinstance(n, ast.Attribute)}
+    whole = [n for n in nodes if isinstance(n, ast.Attribute) and id(n) not in inner]
+    names = [ast.unparse(n) for n in whole]
+    return {n: called.get(n) for n in names if re.fullmatch(r"(np|scipy)(\.\w+)+", n)}

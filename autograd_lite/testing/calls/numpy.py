@@ -66,7 +66,7 @@ REDUCTIONS = [
     np.quantile(a, 0.4, axis=0, method="lower"); np.quantile(a, 0.4, method="nearest")
     np.quantile(u, [0.2, 0.5], method="averaged_inverted_cdf"); np.cov(a)
     np.cov(a, b, rowvar=False, bias=True); np.cov(v, w)
-    np.cov(a, fweights=COUNTS, aweights=q); np.corrcoef(a)
+    np.cov(a, fweights=COUNTS, aweights=np.real(q)); np.corrcoef(a)
     np.corrcoef(a, b, rowvar=False); np.bincount(ROWS, v[:3])
     np.bincount(ROWS, weights=v[1:], minlength=5)
 

@@ -76,7 +76,11 @@ def nan_to_num(
     neginf: float | None = None,
 ) -> Any:
     """Return x with NaN and infinities replaced; their gradient is zero."""
-    return ew.nan_to_num(operand(x), nan=nan, posinf=posinf, neginf=neginf)
+    x = operand(x)
+    if x.dtype.kind == "c":  # each part has infinities of its own
+        re, im = nan_to_num(ew.real(x), copy, nan, posinf, neginf), ew.imag(x)
+        return re + 1j * nan_to_num(im, copy, nan, posinf, neginf)
+    return ew.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
 
 @implements(np.real)

@@ -103,8 +103,16 @@ def logsumexp(
         axes = axes_of(axis, total.ndim)
         total, top = np.squeeze(total, axes), np.squeeze(top, axes)
     if return_sign:
-        return log(absolute(total)) + top, sign(stop_gradient(total))
+        size = absolute(total)
+        return log(size) + top, _phase(total, size)
     return log(total) + top
+
+
+def _phase(total: Any, size: Any) -> Any:
+    """Return the sign of real numbers, a constant, or the phase of complex ones."""
+    if total.dtype.kind != "c":
+        return sign(stop_gradient(total))
+    return total / where(size == 0, 1.0, size)
 
 
 def _scaled_sum(a: Any, b: Any, axis: Axis) -> tuple[Any, Any]:

@@ -246,6 +246,7 @@ COMPLEX_CALLS = [
     np.correlate(u, v, "full"); np.cumprod(z, 1); np.concatenate([a, b])
     np.einsum("ij,kj->ik", a, b); np.cov(a); np.diff(a); np.convolve(u, v); np.sort(u)
     a[ROWS]; np.outer(v, w); np.pad(a, 1); np.mean(a, 0).imag; np.nan_to_num(a)
+    np.nan_to_num(a + NANS, nan=3.0); np.nan_to_num(NANS + 1j * a, nan=3.0)
     np.average(a, 0, b); np.trapezoid(a, v); np.interp(o.real, o.real * 2, u)
 
 

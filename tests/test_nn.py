@@ -296,7 +296,7 @@ def test_geometry_is_read_from_lists_too():
     x, w = normal((1, 5, 5, 1)), normal((3, 3, 1, 1))
     same = nn.conv(x, w, stride=(1, 2), padding=((1, 0), (0, 2)))
     np.testing.assert_array_equal(
-        nn.conv(x, w, stride=[1, 2], padding=[[1, 0], [0, 2]]), same
+        nn.conv(x, w, stride=np.array([1, 2]), padding=[[1, 0], [0, 2]]), same
     )
 
 
@@ -567,6 +567,14 @@ X, W = np.zeros((1, 4, 4, 2), np.float32), np.zeros((5, 5, 2, 3), np.float32)
             "at least two",
         ),
         (lambda: nn.softmax(X, axis=4), ArgumentError, "axis=4"),
+        (lambda: nn.softmax(X, axis=None), ArgumentError, "axis=None"),
+        (lambda: nn.sigmoid(1.5j), TypeError, "expected real floats"),
+        (lambda: nn.l2_penalty([np.ones(2) * 1j]), TypeError, "expected real floats"),
+        (
+            lambda: nn.layer_norm(np.ones((4, 5)), nn.init_batch_norm(4)),
+            ShapeError,
+            "scale has shape (4,), expected (5,)",
+        ),
     ],
 )
 def test_errors_say_what_to_do(call, error, message):

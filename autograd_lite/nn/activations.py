@@ -96,6 +96,8 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
 
 
 def _axis(x: Any, axis: int) -> tuple[int]:
+    if not hasattr(axis, "__index__"):
+        raise ArgumentError(f"axis={axis!r}: expected one axis, an int.")
     if not -x.ndim <= axis < x.ndim:
         raise ArgumentError(f"axis={axis}: x has shape {x.shape}.")
     return (axis % x.ndim,)

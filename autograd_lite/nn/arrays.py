@@ -15,9 +15,14 @@ def as_array(x: Any) -> Any:
 
 
 def as_float(x: Any, what: str) -> Any:
-    """Return x as an array; raise `TypeError` unless it holds floats."""
+    """Return x as an array; raise `TypeError` unless it holds real floats."""
     x = as_array(x)
-    if x.dtype.kind not in "fc":
+    if x.dtype.kind == "c":  # most layers compare, or would need a conjugate
+        raise DifferentiationTypeError(
+            f"{what} has dtype {x.dtype} and shape {x.shape}, expected real floats. "
+            "Take np.real(x) or np.abs(x)."
+        )
+    if x.dtype.kind != "f":
         raise DifferentiationTypeError(
             f"{what} has dtype {x.dtype} and shape {x.shape}, expected floats. "
             "Convert it: x.astype(np.float32)."

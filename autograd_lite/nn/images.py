@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from ..errors import ArgumentError, ShapeError
 from ..ops import conv as ops
 from ..ops import pool as pools
@@ -183,7 +185,9 @@ def _pool_geometry(
 
 
 def _key(value: Any) -> Any:
-    """Return lists as tuples, so that a cache can look the value up."""
+    """Return lists and arrays as tuples, so that a cache can look the value up."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
     if isinstance(value, list | tuple):
         return tuple([_key(v) for v in value])
     return value

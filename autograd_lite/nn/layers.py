@@ -146,4 +146,13 @@ def layer_norm(x: Any, params: dict[str, Any] | None = None, eps: float = 1e-5) 
     centred = x - sum(x, axis=axis, keepdims=True) * (1 / c)
     var = sum(centred * centred, axis=axis, keepdims=True) * (1 / c)
     y = centred * (var + eps) ** -0.5
-    return y if params is None else y * params["scale"] + params["bias"]
+    if params is None:
+        return y
+    for name in ("scale", "bias"):
+        shape = np.shape(params[name])
+        if shape != (c,):
+            raise ShapeError(
+                f"{name} has shape {shape}, expected {(c,)}, the last axis of x "
+                f"{x.shape}."
+            )
+    return y * params["scale"] + params["bias"]

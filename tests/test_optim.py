@@ -418,3 +418,23 @@ def test_impossible_settings_are_refused(make):
     with pytest.raises(ArgumentError) as caught:
         make()
     assert isinstance(caught.value, AutogradError) and "expected" in str(caught.value)
+
+
+@pytest.mark.parametrize("lr", ["0.1", None, 1j])
+def test_a_learning_rate_that_is_no_number_is_refused(lr):
+    with pytest.raises(ArgumentError, match="lr=.*expected a number"):
+        optim.sgd(lr)
+
+
+@pytest.mark.parametrize("state", [None, {}, (), ({"step": 0},)])
+@pytest.mark.parametrize(
+    "opt",
+    [
+        optim.sgd(0.1),
+        optim.chain(optim.sgd(0.1), optim.sgd(0.1)),
+        optim.combine(optim.sgd(0.1), optim.sgd(0.1)),
+    ],
+)
+def test_the_state_of_another_optimiser_is_refused(opt, state):
+    with pytest.raises(ArgumentError, match=r"the state .*init\(params\)"):
+        opt.update([1.0], state)

@@ -84,6 +84,7 @@ def chain(*optimizers: Optimizer) -> Optimizer:
     def update(
         grads: Any, state: State, params: Any = None, donate: bool = False
     ) -> tuple[Any, State]:
+        _check_states("chain", optimizers, state)
         new = []
         for optimizer, s in zip(optimizers, state, strict=True):
             grads, s = optimizer.update(grads, s, params, donate=donate)
@@ -104,6 +105,7 @@ def combine(*optimizers: Optimizer) -> Optimizer:
     def update(
         grads: Any, state: State, params: Any = None, donate: bool = False
     ) -> tuple[Any, State]:
+        _check_states("combine", optimizers, state)
         total: Any = None
         new = []
         for i, (optimizer, s) in enumerate(zip(optimizers, state, strict=True)):
@@ -148,4 +150,12 @@ def _check_members(name: str, optimizers: Sequence[Any]) -> None:
         raise ArgumentError(
             f"{name}{tuple(optimizers)!r}: expected optimisers, such as "
             f"{name}(adam(1e-3), momentum(1e-2))."
+        )
+
+
+def _check_states(name: str, optimizers: Sequence[Any], state: Any) -> None:
+    if not isinstance(state, list | tuple) or len(state) != len(optimizers):
+        raise ArgumentError(
+            f"the state is not that of a {name} of {len(optimizers)} optimisers. "
+            "Make one with init(params)."
         )

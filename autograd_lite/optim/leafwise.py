@@ -77,6 +77,11 @@ def leafwise(
             buffers_of(_moment(treedef, state, m, grads), grads, donate, taken)
             for m in moments
         ]
+        if not isinstance(state, dict) or "step" not in state:
+            raise ArgumentError(
+                "the state has no 'step': it is not this optimiser's. "
+                "Make one with init(params)."
+            )
         count = int(state["step"])
         rule = at(count)
         for row in rows(grads, us, *columns, *kept):

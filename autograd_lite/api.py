@@ -259,6 +259,11 @@ def selector(
         return _by_name(fun, wrt)
     single = isinstance(argnums, (int, np.integer))
     numbers = [int(argnums)] if isinstance(argnums, (int, np.integer)) else [*argnums]
+    if not all(isinstance(n, (int, np.integer)) for n in numbers):
+        raise ArgumentError(
+            f"argnums={argnums!r}: expected positions of arguments, an int or several; "
+            "parameters are named with wrt="
+        )
     if not numbers:
         raise ArgumentError("argnums is empty: name at least one argument")
 

@@ -435,3 +435,9 @@ def test_a_gradient_step_can_be_differentiated():
         return (x * x).sum()
 
     check_grads(trained, (0.01,))
+
+
+@pytest.mark.parametrize("argnums", ["x", (0, "x"), [1.0]])
+def test_argnums_that_are_no_positions_are_refused(argnums):
+    with pytest.raises(ArgumentError, match=r"argnums=.*wrt="):
+        grad(lambda x: x * x, argnums)(1.0)

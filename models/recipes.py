@@ -83,6 +83,7 @@ Schedule = Callable[[int], float]
 # (highest learning rate, number of steps) -> a function of the step.
 SCHEDULES: dict[str, Callable[[float, int], Schedule]] = {
     "constant": lambda lr, steps: optim.constant(lr),
+    "step": lambda lr, steps: optim.step_decay(lr, max(1, steps // 3)),
     "exponential": lambda lr, steps: optim.exponential(lr, 0.02, steps),
     "cosine": lambda lr, steps: optim.cosine(lr, steps, warmup=steps // 20),
     "one-cycle": lambda lr, steps: optim.one_cycle(lr, steps),
@@ -95,6 +96,7 @@ OPTIMIZERS: dict[str, Callable[[Schedule], optim.Optimizer]] = {
     "momentum": lambda lr: optim.momentum(lr, 0.9),
     "nesterov": lambda lr: optim.nesterov(lr, 0.9),
     "adam": lambda lr: optim.adam(lr),
+    "adamw": lambda lr: optim.adamw(lr),
     "rmsprop": lambda lr: optim.rmsprop(lr),
     "adam+momentum": lambda lr: optim.combine(
         optim.adam(lr), optim.momentum(lambda step: 10 * lr(step), 0.9)

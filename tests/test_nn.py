@@ -566,6 +566,17 @@ X, W = np.zeros((1, 4, 4, 2), np.float32), np.zeros((5, 5, 2, 3), np.float32)
             ShapeError,
             "at least two",
         ),
+        (
+            lambda: nn.batch_norm(X, {"scale": 1}, nn.init_batch_norm_state(2), True),
+            ArgumentError,
+            "params is ['scale'], expected a dict with scale and bias",
+        ),
+        (
+            lambda: nn.batch_norm(X, nn.init_batch_norm(2), None, True),
+            ArgumentError,
+            "state is NoneType, expected a dict with mean and var",
+        ),
+        (lambda: nn.relu(1j), TypeError, "expected real floats"),
         (lambda: nn.softmax(X, axis=4), ArgumentError, "axis=4"),
         (lambda: nn.softmax(X, axis=None), ArgumentError, "axis=None"),
         (lambda: nn.sigmoid(1.5j), TypeError, "expected real floats"),
@@ -594,3 +605,11 @@ def test_the_padding_that_an_error_proposes_fits(size, window, dilation):
         with pytest.raises(ShapeError):
             nn.conv(x, w, dilation=dilation, padding=proposed - 1)
         assert nn.conv(x, w, dilation=dilation, padding="SAME").size
+
+
+@pytest.mark.parametrize(
+    "fun",
+    [nn.relu, nn.leaky_relu, nn.sigmoid, nn.softplus, nn.silu, nn.gelu, nn.softmax],
+)
+def test_half_precision_stays(fun):
+    assert fun(np.ones(3, np.float16)).dtype == np.float16

@@ -352,6 +352,11 @@ def test_one_cycle_is_finite_and_bounded(steps):
     assert all(0 < schedule(i) <= 0.7 + 1e-12 for i in range(steps + 5))
 
 
+@pytest.mark.parametrize("steps", [1, 2])
+def test_one_cycle_of_few_steps_starts_at_the_peak(steps):
+    assert optim.one_cycle(0.7, steps)(0) == 0.7
+
+
 # -- errors ------------------------------------------------------------------------
 
 

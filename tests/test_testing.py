@@ -451,6 +451,8 @@ def test_wrong_use():
         check_grads(np.sin, (X,), modes=["reverse"])
     with pytest.raises(ArgumentError, match="order=0"):
         check_grads(np.sin, (X,), order=0)
+    with pytest.raises(ArgumentError, match="as one tuple"):
+        check_grads(np.multiply, X, X)
     with pytest.raises(ArgumentError, match="no array of floats"):
         check_grads(np.sin, (numpy.arange(3),))
     with pytest.raises(ArgumentError, match="returns no array"):

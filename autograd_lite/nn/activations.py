@@ -7,9 +7,10 @@ from typing import Any
 
 from ..errors import ArgumentError
 from ..ops import layers as ops
+from ..ops.basic import cast
 from ..ops.elementwise import tanh
 from ..ops.special.error import erf
-from .arrays import as_array, as_float
+from .arrays import as_float, as_real
 
 
 def relu(x: Any) -> Any:
@@ -18,7 +19,7 @@ def relu(x: Any) -> Any:
     >>> relu([-1.0, 2.0])
     array([0., 2.])
     """
-    return ops.relu(as_array(x))
+    return ops.relu(as_real(x, "x"))
 
 
 def leaky_relu(x: Any, slope: float = 0.01) -> Any:
@@ -72,7 +73,8 @@ def gelu(x: Any, *, approximate: bool = False) -> Any:
     if approximate:
         inner = math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))
         return 0.5 * x * (1 + tanh(inner))
-    return 0.5 * x * (1 + erf(x * math.sqrt(0.5)))
+    distribution = 0.5 * (1 + erf(x * math.sqrt(0.5)))
+    return x * cast(distribution, x.dtype)  # SciPy has no erf of float16
 
 
 def softmax(x: Any, axis: int = -1) -> Any:

@@ -14,14 +14,20 @@ def as_array(x: Any) -> Any:
     return x if hasattr(x, "dtype") else np.asarray(x)
 
 
-def as_float(x: Any, what: str) -> Any:
-    """Return x as an array; raise `TypeError` unless it holds real floats."""
+def as_real(x: Any, what: str) -> Any:
+    """Return x as an array; raise `TypeError` where it is complex."""
     x = as_array(x)
     if x.dtype.kind == "c":  # most layers compare, or would need a conjugate
         raise DifferentiationTypeError(
             f"{what} has dtype {x.dtype} and shape {x.shape}, expected real floats. "
             "Take np.real(x) or np.abs(x)."
         )
+    return x
+
+
+def as_float(x: Any, what: str) -> Any:
+    """Return x as an array; raise `TypeError` unless it holds real floats."""
+    x = as_real(x, what)
     if x.dtype.kind != "f":
         raise DifferentiationTypeError(
             f"{what} has dtype {x.dtype} and shape {x.shape}, expected floats. "
@@ -41,6 +47,16 @@ def check_kernel_dtypes(**arrays: Any) -> None:
             f"expected one dtype, float32 or float64, got {found}. "
             "Convert with x.astype(np.float32)."
         )
+
+
+def fields(tree: Any, what: str, *names: str) -> list[Any]:
+    """Return the arrays of these names; raise `ArgumentError` where one is missing."""
+    if not isinstance(tree, dict) or not all(name in tree for name in names):
+        found = sorted(tree) if isinstance(tree, dict) else type(tree).__name__
+        raise ArgumentError(
+            f"{what} is {found}, expected a dict with {' and '.join(names)}."
+        )
+    return [as_array(tree[name]) for name in names]
 
 
 def check_ndim(x: Any, ndim: int, what: str, form: str) -> None:

@@ -10,7 +10,13 @@ import numpy as np
 from ..errors import ArgumentError, ShapeError
 from ..ops import layers as ops
 from ..ops.basic import reshape, stop_gradient, sum
-from .arrays import as_array, as_float, check_generator, check_kernel_dtypes
+from .arrays import (
+    as_array,
+    as_float,
+    check_generator,
+    check_kernel_dtypes,
+    fields,
+)
 
 
 def dense(x: Any, w: Any, b: Any = None) -> Any:
@@ -106,16 +112,18 @@ def batch_norm(
     True
     """
     x = as_float(x, "x")
-    scale, bias = as_array(params["scale"]), as_array(params["bias"])
-    for name, array in {"scale": scale, "bias": bias, **state}.items():
+    scale, bias = fields(params, "params", "scale", "bias")
+    running_mean, running_var = fields(state, "state", "mean", "var")
+    given = {"scale": scale, "bias": bias, "mean": running_mean, "var": running_var}
+    for name, array in given.items():
         if x.ndim < 1 or array.shape != x.shape[-1:]:
             raise ShapeError(
                 f"{name} has shape {array.shape}, expected {x.shape[-1:]}, "
                 f"the channels of x {x.shape}."
             )
     if not train:
-        factor = scale * (state["var"] + eps) ** -0.5
-        return x * factor + (bias - state["mean"] * factor), state
+        factor = scale * (running_var + eps) ** -0.5
+        return x * factor + (bias - running_mean * factor), state
     check_kernel_dtypes(x=x, scale=scale, bias=bias)
     rows = math.prod(x.shape[:-1])
     if rows < 2:
@@ -125,8 +133,8 @@ def batch_norm(
     y, mean, var = ops.batch_normalise(x, scale, bias, eps=float(eps))
     unbiased = stop_gradient(var) * (rows / (rows - 1))
     return y, {
-        "mean": (1 - momentum) * state["mean"] + momentum * stop_gradient(mean),
-        "var": (1 - momentum) * state["var"] + momentum * unbiased,
+        "mean": (1 - momentum) * running_mean + momentum * stop_gradient(mean),
+        "var": (1 - momentum) * running_var + momentum * unbiased,
     }
 
 
@@ -148,11 +156,11 @@ def layer_norm(x: Any, params: dict[str, Any] | None = None, eps: float = 1e-5) 
     y = centred * (var + eps) ** -0.5
     if params is None:
         return y
-    for name in ("scale", "bias"):
-        shape = np.shape(params[name])
-        if shape != (c,):
+    scale, bias = fields(params, "params", "scale", "bias")
+    for name, array in {"scale": scale, "bias": bias}.items():
+        if array.shape != (c,):
             raise ShapeError(
-                f"{name} has shape {shape}, expected {(c,)}, the last axis of x "
+                f"{name} has shape {array.shape}, expected {(c,)}, the last axis of x "
                 f"{x.shape}."
             )
-    return y * params["scale"] + params["bias"]
+    return y * scale + bias

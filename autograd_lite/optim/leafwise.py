@@ -175,7 +175,8 @@ def rows(whole: Any, *columns: Sequence[Vector]) -> Iterator[list[Vector]]:
                 raise ShapeError(
                     f"the leaf {tree.paths(whole)[i]!r} has shape {first.shape} and "
                     f"dtype {first.dtype}, but what belongs to it has {other.shape} "
-                    f"and {other.dtype}. Was the state made for other parameters?"
+                    f"and {other.dtype}. Gradients, updates and state are like the "
+                    "parameters, leaf by leaf."
                 )
         yield [array.reshape(-1) for array in row]
 

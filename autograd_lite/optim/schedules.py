@@ -74,9 +74,11 @@ def one_cycle(
     check_steps(steps=steps)
     if not 0 < rise < 1:
         raise ArgumentError(f"rise={rise}: expected a share between 0 and 1.")
-    start, peak, end = lr * start_factor, rise * steps - 1, steps - 1
+    start, peak, end = lr * start_factor, max(rise * steps - 1, 0), steps - 1
 
     def schedule(count: int) -> float:
+        if peak >= end:  # one step, or two: no room for a curve
+            return lr
         if count < peak:
             return _anneal(start, lr, count / peak)
         return _anneal(lr, start * final_factor, (count - peak) / (end - peak))

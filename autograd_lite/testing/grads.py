@@ -73,6 +73,11 @@ def check_grads(
     >>> import autograd_lite.numpy as anp
     >>> check_grads(anp.tanh, (np.array([0.1, 0.2], np.float32),))
     """
+    if not isinstance(order, int):
+        raise ArgumentError(
+            f"order is a {type(order).__name__}; pass the function's arguments as one "
+            "tuple: check_grads(fun, (x, y))"
+        )
     unknown = set(modes) - set(MODES)
     if unknown or not modes:
         raise ArgumentError(f"modes={modes!r}: expected some of {MODES}")

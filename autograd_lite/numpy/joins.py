@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Tracer
-from ..errors import ShapeError
+from ..errors import ShapeError, UnsupportedError
 from ..ops import basic
 from ..ops import shape as ops
 from ..ops.index import getitem
@@ -18,7 +18,7 @@ from .shapes import atleast_1d, atleast_2d, atleast_3d, expand_dims, moveaxis, r
 # -- arrays from lists ----------------------------------------------------------------
 
 
-def array(object: Any, dtype: Any = None, **kwargs: Any) -> Any:
+def array(object: Any, dtype: Any = None, *, ndmin: int = 0, **layout: Any) -> Any:
     """Return an array of tracers and numbers in nested lists; else as np.array.
 
     >>> import autograd_lite.numpy as np
@@ -27,30 +27,43 @@ def array(object: Any, dtype: Any = None, **kwargs: Any) -> Any:
     30.0
     """
     if not has_tracer((object,)):
-        return np.array(object, dtype, **kwargs)
+        return np.array(object, dtype, ndmin=ndmin, **layout)
+    _check_layout("array", layout)
     x = operand(object)
+    if x.ndim < ndmin:
+        x = x.reshape((1,) * (ndmin - x.ndim) + x.shape)
     return x if dtype is None else x.astype(dtype)
 
 
-def asarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+def _check_layout(name: str, layout: dict[str, Any]) -> None:
+    """Raise unless keywords only say where and how an array lies in memory."""
+    unknown = layout.keys() - {"copy", "order", "subok", "device"}
+    if unknown:
+        raise UnsupportedError(
+            f"np.{name}: {', '.join(sorted(unknown))} is not supported for traced "
+            "arrays; of the keywords dtype is, and ndmin for np.array."
+        )
+
+
+def asarray(a: Any, dtype: Any = None, **layout: Any) -> Any:
     """Return `a` if it is an array or a tracer, else an array of its elements."""
     if not has_tracer((a,)):
-        return np.asarray(a, dtype, **kwargs)
-    return array(a, dtype)
+        return np.asarray(a, dtype, **layout)
+    return array(a, dtype, **layout)
 
 
-def asanyarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+def asanyarray(a: Any, dtype: Any = None, **layout: Any) -> Any:
     """Return `a` if it is an array or a tracer, else an array of its elements."""
     if not has_tracer((a,)):
-        return np.asanyarray(a, dtype, **kwargs)
-    return array(a, dtype)
+        return np.asanyarray(a, dtype, **layout)
+    return array(a, dtype, **layout)
 
 
-def ascontiguousarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+def ascontiguousarray(a: Any, dtype: Any = None, **layout: Any) -> Any:
     """Return a contiguous array; a tracer is returned unchanged."""
     if not has_tracer((a,)):
-        return np.ascontiguousarray(a, dtype, **kwargs)
-    return atleast_1d(array(a, dtype))
+        return np.ascontiguousarray(a, dtype, **layout)
+    return atleast_1d(array(a, dtype, **layout))
 
 
 @implements(np.copy)

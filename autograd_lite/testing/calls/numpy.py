@@ -29,9 +29,6 @@ ELEMENTWISE = [
     divmod(e, 1)[1]; p**2; p**3; p**-1; p**0.5; p**0; p**2.5; [1.0, 2, 3, 4] * a
     a + [1.0, 2, 3, 4]; np.float64(2) * a; numpy.ones(4) - a; a * numpy.ones((2, 1, 1))
     a * (a > 0)
-
-
-
     """),
 ]
 
@@ -208,12 +205,55 @@ PRODUCTS = calls("""
     np.polydiv(u, v)[0]; np.polydiv(u, v)[1]; np.polyder(u, 2)
     np.polyint(v, 2, [1.0, 2.0]); np.poly(v); np.poly(k); np.polyfit(u, o, 2)
     np.polyfit(o, a.reshape(6, 2), 1, w=u); np.roots(p[0]); np.i0(a)
+""")
 
-
-
+KEYWORDS = calls("""
+    np.cov(a, ddof=0); np.cov(a, dtype=float); np.corrcoef(a, dtype=float)
+    np.cross(a, b, axisa=0, axisb=0, axisc=0); np.cross(a[:2], b, axisa=0, axisb=0)
+    np.cross(t, a, axisa=1, axisb=0, axisc=1)
+    np.geomspace(p[0], p[1], 5, axis=1, endpoint=False)
+    np.logspace(a[0], b[0], 4, base=2.0, axis=-1, endpoint=False)
+    np.nanpercentile(a + NANS, 30, axis=1, method="lower", keepdims=True)
+    np.nanquantile(a + NANS, 0.3, axis=0, method="hazen", keepdims=True)
+    np.nanprod(a + NANS, axis=1, keepdims=True)
+    np.nanstd(a + NANS, axis=0, ddof=1, keepdims=True)
+    np.nanstd(a + NANS, axis=0, correction=1)
+    np.nanvar(a + NANS, axis=1, keepdims=True); np.nanvar(t, axis=-1, where=SOME)
+    np.nansum(a + NANS, axis=1, keepdims=True)
+    np.nansum(t, axis=-1, where=SOME, initial=1.0)
+    np.nanmean(a + NANS, axis=1, keepdims=True); np.nanmean(t, axis=-1, where=SOME)
+    np.nanmax(a + NANS, axis=1, keepdims=True)
+    np.nanmax(t, axis=-1, where=SOME, initial=-9.0)
+    np.nanmin(a + NANS, axis=1, keepdims=True)
+    np.nanmin(t, axis=-1, where=SOME, initial=9.0)
+    np.nanmedian(a + NANS, axis=1, keepdims=True)
+    np.nancumsum(a + NANS, 1, dtype=float); np.nancumprod(a + NANS, axis=1, dtype=float)
+    np.average(a, 1, keepdims=True); np.percentile(a, 30, axis=0, keepdims=True)
+    np.amax(a, 0, keepdims=True); np.amin(t, -1, where=SOME, initial=9.0)
+    np.amax(t, -1, where=SOME, initial=-9.0); np.amin(a, 1, keepdims=True)
+    np.min(t, -1, where=SOME, initial=9.0); np.mean(a, 0, dtype=float)
+    np.var(a, 0, dtype=float); np.std(a, 0, dtype=float); np.std(a, 0, correction=1)
+    np.std(t, 1, mean=np.mean(t, 1, keepdims=True)); np.prod(a, 0, dtype=float)
+    np.trace(k, dtype=float); np.cumsum(a, 1, dtype=float)
+    np.cumprod(a, 1, dtype=float); np.cumulative_sum(v, dtype=float)
+    np.cumulative_prod(v, dtype=float)
+    np.nan_to_num(a + NANS, nan=1.0, posinf=2.0, neginf=-2.0)
+    np.nan_to_num(a, copy=True); np.stack([a, b], dtype=float)
+    np.concatenate([a, b], dtype=float); np.hstack([a, b], dtype=float)
+    np.vstack([a, b], dtype=float); np.unwrap(u * 3, discont=4.0)
+    np.real_if_close(a, tol=10); np.linspace(v, w, 3, dtype=float)
+    np.full_like(a, s, dtype=float, shape=(2, 2)); np.sort(a, kind="stable")
+    np.sort(a, stable=True); np.partition(a, 1, kind="introselect")
+    np.unique(a, sorted=True); np.vecdot(a, b, axis=0); np.copy(a, order="K")
+    np.reshape(a, (4, 3), copy=True); np.astype(a, float, copy=True)
+    np.divide(a, b, dtype=float); np.exp(a, dtype=float)
+    np.median(a, 0, overwrite_input=False); np.broadcast_to(v, (2, 4), subok=False)
+    np.concat([a, b], dtype=float)
 """)
 
 UPDATES = calls("""
+    np.array(a, ndmin=3, copy=True); np.asarray(a, dtype=float, order="C")
+    np.asanyarray(a, dtype=float); np.ascontiguousarray(a, dtype=float)
     np.array([a, b]); np.array([s, 2.0, s**2]); np.array([[s, 1], [2, s]])
     np.asarray([v, w]); np.asarray(a); np.asanyarray(a); np.require(a, float)
     np.ascontiguousarray(a); np.full((2, 4), v); np.array(a, dtype=float)
@@ -234,6 +274,7 @@ CALLS = [
     *JOINS,
     *PICKING,
     *PRODUCTS,
+    *KEYWORDS,
 ]
 
 _COMPLEX = """negative square exp sin cos tanh absolute sqrt log reciprocal conjugate

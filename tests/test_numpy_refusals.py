@@ -41,6 +41,7 @@ def refused(f, error, match, x=X):
         lambda np, x: np.add(x, x, where=X > 0.3),
         lambda np, x: np.add(x, 1, casting="unsafe"),
         lambda np, x: np.sin(x, dtype=int),
+        lambda np, x: np.cov(x, aweights=x[0] * 1j),
         lambda np, x: np.add.reduceat(x, [0, 1]),
         lambda np, x: np.maximum.accumulate(x),
         lambda np, x: np.quantile(x, 0.3, weights=X, method="inverted_cdf"),

@@ -354,7 +354,7 @@ def _weights(fweights: Any, aweights: Any, n: int, ddof: int) -> tuple[Any, Any]
         if weights is not None and operand(weights).shape != (n,):
             raise ShapeError(f"np.cov: weights of {np.shape(weights)} for {n} samples")
         if weights is not None and operand(weights).dtype.kind == "c":
-            raise UnsupportedError("np.cov: weights are complex; take np.real(weights)")
+            raise UnsupportedError("np.cov: complex weights are not supported")
         w = w if weights is None else w * operand(weights)
     total = reductions.sum(w)
     if ddof == 0:

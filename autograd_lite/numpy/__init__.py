@@ -8,9 +8,9 @@ tracer is among the arguments.
 # isort: skip_file
 # fmt: off
 from numpy import (
-    False_, ScalarType, True_, arange, asarray_chkfinite, asfortranarray, asmatrix,
+    False_, ScalarType, True_, arange, asmatrix,
     bartlett, base_repr, binary_repr, blackman, bmat, bool, bool_, broadcast,
-    broadcast_shapes, busday_count, busday_offset, busdaycalendar, byte, bytes_, c_,
+    broadcast_shapes, busday_count, busday_offset, busdaycalendar, byte, bytes_,
     can_cast, cdouble, character, clongdouble, complex128, complex64, complexfloating,
     csingle, datetime64, datetime_as_string, datetime_data, diag_indices, double, dtype,
     e, empty, errstate, euler_gamma, exceptions, eye, finfo, flatiter, flexible,
@@ -23,7 +23,7 @@ from numpy import (
     ix_, kaiser, little_endian, load, loadtxt, long, longdouble, longlong, mask_indices,
     matrix, may_share_memory, memmap, mgrid, min_scalar_type, mintypecode, nan, ndarray,
     ndenumerate, ndindex, nditer, nested_iters, newaxis, number, object_, ogrid, ones,
-    packbits, pi, poly1d, printoptions, promote_types, r_, ravel_multi_index, recarray,
+    packbits, pi, poly1d, printoptions, promote_types, ravel_multi_index, recarray,
     record, s_, save, savetxt, savez, savez_compressed, sctypeDict, set_printoptions,
     setbufsize, seterr, seterrcall, shares_memory, short, show_config, show_runtime,
     signedinteger, single, str_, timedelta64, tri, tril_indices, triu_indices,
@@ -48,9 +48,10 @@ from .elementwise import (
     nan_to_num, real, real_if_close, round, safe_where, sinc, where,
 )
 from .joins import (
-    append, array, array_split, asanyarray, asarray, ascontiguousarray, astype, block,
-    column_stack, concatenate, concatenate as concat, copy, dsplit, dstack, hsplit,
-    hstack, row_stack, split, stack, unstack, vsplit, vstack,
+    append, array, array_split, asanyarray, asarray, asarray_chkfinite,
+    ascontiguousarray, asfortranarray, astype, block, c_, column_stack, concatenate,
+    concatenate as concat, copy, dsplit, dstack, hsplit, hstack, r_, row_stack, split,
+    stack, unstack, vsplit, vstack,
 )
 from .padding import (
     pad,

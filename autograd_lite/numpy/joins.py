@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Tracer
+from ..core import Tracer, concrete
 from ..errors import ShapeError, UnsupportedError
 from ..ops import basic
 from ..ops import shape as ops
@@ -66,6 +66,22 @@ def ascontiguousarray(a: Any, dtype: Any = None, **layout: Any) -> Any:
     return atleast_1d(array(a, dtype, **layout))
 
 
+def asfortranarray(a: Any, dtype: Any = None, **layout: Any) -> Any:
+    """Return an array in Fortran's order; a tracer is returned unchanged."""
+    if not has_tracer((a,)):
+        return np.asfortranarray(a, dtype, **layout)
+    return atleast_1d(array(a, dtype, **layout))
+
+
+def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> Any:
+    """Return an array or a tracer; raise `ValueError` unless all of it is finite."""
+    if has_tracer((a,)):
+        a = array(a, dtype)
+        np.asarray_chkfinite(concrete(a))
+        return a
+    return np.asarray_chkfinite(a, dtype, order)
+
+
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     """Return a copy; a tracer, which nobody can write to, is returned unchanged."""
@@ -94,6 +110,40 @@ def concatenate(
     if dtype is not None:
         xs = [x.astype(dtype) for x in xs]
     return ops.concatenate(*xs, axis=axis_of(axis, xs[0].ndim))
+
+
+class Joiner:
+    """What `np.r_` and `np.c_` are: indexed with arrays, it joins them.
+
+    Strings that direct NumPy's own are not supported for traced arrays.
+    """
+
+    def __init__(self, plain: Any, *, columns: bool) -> None:
+        self.plain = plain
+        self.columns = columns
+
+    def __getitem__(self, key: Any) -> Any:
+        items = key if isinstance(key, tuple) else (key,)
+        if not has_tracer(items):
+            return self.plain[key]
+        if any(isinstance(item, str) for item in items):
+            raise UnsupportedError(
+                f"np.{'c' if self.columns else 'r'}_ with a string is not supported "
+                "for traced arrays; use np.concatenate or np.stack"
+            )
+        arrays = [np.r_[x] if isinstance(x, slice) else x for x in items]
+        dtype = np.result_type(*[getattr(x, "dtype", x) for x in arrays])
+        parts = [self._shaped(array(x, dtype)) for x in arrays]
+        return concatenate(parts, axis=-1 if self.columns else 0)
+
+    def _shaped(self, x: Any) -> Any:
+        if not self.columns:
+            return atleast_1d(x)
+        return x if x.ndim > 1 else x.reshape(-1, 1)
+
+
+r_ = Joiner(np.r_, columns=False)
+c_ = Joiner(np.c_, columns=True)
 
 
 def _list_of(arrays: Any) -> list[Any]:

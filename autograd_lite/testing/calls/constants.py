@@ -33,13 +33,13 @@ WITHOUT_GRADIENT = calls("""
 IMPOSSIBLE = calls("""
     np.copyto(numpy.zeros(4), v); np.fill_diagonal(k, 1.0); np.place(a, MASK, 0.0)
     np.put(a, [0], 1.0); np.put_along_axis(a, ORDER, 1.0, 1); np.putmask(a, MASK, 0.0)
-    np.asarray_chkfinite(a); np.asfortranarray(a); np.asmatrix(a); np.base_repr(s)
+    np.asmatrix(a); np.base_repr(s)
     np.binary_repr(s); np.datetime_as_string(a); np.format_float_positional(s)
     np.format_float_scientific(s); np.packbits(a); np.unpackbits(a); np.is_busday(a)
     np.unravel_index(a, (3, 4)); np.bmat([[a]]); np.ix_(v, w); np.may_share_memory(a, b)
     np.shares_memory(a, b); np.ravel_multi_index((v, w), (3, 4)); np.save(TEXT, a)
-    np.savetxt(TEXT, a); np.savez(TEXT, a); np.savez_compressed(TEXT, a); np.r_[v, w]
-    np.c_[v, w]; np.vectorize(abs)(a); np.matrix(a); np.broadcast(a, v)
+    np.savetxt(TEXT, a); np.savez(TEXT, a); np.savez_compressed(TEXT, a)
+    np.vectorize(abs)(a); np.matrix(a); np.broadcast(a, v)
     np.ndenumerate(a); np.busday_count(a, b)
     np.frompyfunc(float, 1, 1)(numpy.array([s]))
 """)

@@ -252,6 +252,8 @@ KEYWORDS = calls("""
 """)
 
 UPDATES = calls("""
+    np.asfortranarray(a); np.asarray_chkfinite(a, dtype=float); np.r_[v, 1.0, s, 0:3]
+    np.r_[a, b]; np.r_[v]; np.c_[v, w, 2 * v]; np.c_[a, v[:3]]; np.c_[s, 1.0]
     np.array(a, ndmin=3, copy=True); np.asarray(a, dtype=float, order="C")
     np.asanyarray(a, dtype=float); np.ascontiguousarray(a, dtype=float)
     np.array([a, b]); np.array([s, 2.0, s**2]); np.array([[s, 1], [2, s]])

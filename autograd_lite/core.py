@@ -10,9 +10,9 @@ exception, threads don't meet, and nested transformations can't confuse each oth
 
 from __future__ import annotations
 
+import ast
 import itertools
 import linecache
-import re
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -357,20 +357,29 @@ class Tracer:
         )
 
 
-_ASSIGNMENT: Final = re.compile(
-    r"(?P<x>[\w.]+)\[(?P<i>.+)\]\s*(?P<op>[-+*]?)=\s*(?P<v>.+)"
-)
+_UPDATES: Final = {ast.Add: "add({})", ast.Sub: "add(-({}))", ast.Mult: "multiply({})"}
 
 
 def _functional_update(frame: FrameType) -> str:
-    """Return the assignment that a frame is executing, rewritten with `.at`."""
+    """Return the assignment that a frame is executing, rewritten with `.at`.
+
+    A line that is no single assignment to one subscript gives a general example.
+    """
     line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
-    found = _ASSIGNMENT.fullmatch(line)
-    if found is None:
+    try:
+        (statement,) = ast.parse(line).body
+    except (SyntaxError, ValueError):
         return "x = x.at[index].set(v)"
-    x, index, op, value = found.group("x", "i", "op", "v")
-    update = {"": "set(", "+": "add(", "-": "add(-", "*": "multiply("}[op]
-    return f"{x} = {x}.at[{index}].{update}{value})"
+    update: str | None = None
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target, value, update = statement.targets[0], statement.value, "set({})"
+    elif isinstance(statement, ast.AugAssign):
+        target, value = statement.target, statement.value
+        update = _UPDATES.get(type(statement.op))
+    if update is None or not isinstance(target, ast.Subscript):
+        return "x = x.at[index].set(v)"
+    x, index = ast.unparse(target.value), ast.unparse(target.slice)
+    return f"{x} = {x}.at[{index}].{update.format(ast.unparse(value))}"
 
 
 def _no_equivalent(name: str) -> str:

@@ -197,7 +197,23 @@ def test_a_refused_assignment_is_shown_rewritten():
         return y.sum()
 
     text = error_of(TracerMutationError, grad(fun), numpy.ones(3))
-    assert "y = y.at[1:].add(x[0])" in text
+    assert text.endswith("y = y.at[1:].add(x[0])")
+
+
+def test_a_refused_assignment_with_more_on_its_line():
+    def commented(x):
+        p = {"w": 2 * x}
+        p["w"][x > 2] -= 3 * x[0]  # not part of it
+        return p["w"].sum()
+
+    def swapped(x):
+        x[0], x[1] = x[1], x[0]
+        return x.sum()
+
+    text = error_of(TracerMutationError, grad(commented), numpy.ones(3))
+    assert text.endswith("p['w'] = p['w'].at[x > 2].add(-(3 * x[0]))")
+    text = error_of(TracerMutationError, grad(swapped), numpy.ones(3))
+    assert text.endswith("x = x.at[index].set(v)")
 
 
 def test_writing_a_tracer_into_an_element():

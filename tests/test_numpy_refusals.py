@@ -42,6 +42,9 @@ def refused(f, error, match, x=X):
         lambda np, x: np.add(x, 1, casting="unsafe"),
         lambda np, x: np.sin(x, dtype=int),
         lambda np, x: np.cov(x, aweights=x[0] * 1j),
+        lambda np, x: np.unwrap(x[0], period=x[0, 0]),
+        lambda np, x: np.sum(x, dtype=object),
+        lambda np, x: np.mean(x.astype(object)),
         lambda np, x: np.add.reduceat(x, [0, 1]),
         lambda np, x: np.maximum.accumulate(x),
         lambda np, x: np.quantile(x, 0.3, weights=X, method="inverted_cdf"),
@@ -220,3 +223,9 @@ def test_errors_are_built_in_errors_too():
     assert issubclass(ShapeError, ValueError) and issubclass(ShapeError, AutogradError)
     assert issubclass(UnsupportedError, NotImplementedError)
     assert issubclass(TracerMutationError, TypeError)
+
+
+@pytest.mark.parametrize("method", ["set", "add", "multiply"])
+def test_complex_values_do_not_fit_into_floats(method):
+    with pytest.raises(DifferentiationTypeError, match="imaginary"):
+        getattr(anp.at(numpy.zeros(2))[0], method)(1 + 1j)

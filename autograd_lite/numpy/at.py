@@ -95,6 +95,11 @@ class Places:
                 f"a traced value (dtype {values.dtype}) cannot be put into an array of "
                 f"dtype {dtype} without losing its derivative; use x.astype(float)"
             )
+        if values.dtype.kind == "c" and dtype.kind != "c":
+            raise DifferentiationTypeError(
+                f"values of dtype {values.dtype} cannot be put into an array of dtype "
+                f"{dtype} without losing their imaginary part; use x.astype(complex)"
+            )
         return broadcast_to(converted(values, dtype), shape=shape)
 
     def _apply(self, operation: Callable[[Any, Any], Any], values: Any) -> Any:

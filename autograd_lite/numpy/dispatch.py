@@ -132,6 +132,8 @@ def operand(x: Any) -> Any:
 def converted(x: Any, dtype: Any) -> Any:
     """Return an operand in a dtype; as integers or booleans it is a constant."""
     x, dtype = operand(x), np.dtype(dtype)
+    if dtype.kind not in "fciub":
+        raise UnsupportedError(f"dtype {dtype} is not supported for traced arrays")
     return cast(x, dtype) if dtype.kind in "fc" else _as_constant(x, dtype)
 
 

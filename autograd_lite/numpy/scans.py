@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import NUMPY_EQUIVALENT
+from ..core import NUMPY_EQUIVALENT, is_tracer
 from ..errors import ShapeError, UnsupportedError
 from ..ops import elementwise as ew
 from ..ops import scan as ops
@@ -259,6 +259,8 @@ def unwrap(
 ) -> Any:
     """Return `p` with jumps along an axis replaced by the way round the period."""
     p = operand(p)
+    if is_tracer(period):
+        raise UnsupportedError("np.unwrap: a traced period is not supported")
     return p + _turns(p, discont, axis_of(axis, p.ndim), period)
 
 

@@ -1,7 +1,6 @@
 """The tape: order, memory, accumulation, and what a caller receives."""
 
 import sys
-import time
 import tracemalloc
 import weakref
 
@@ -139,17 +138,17 @@ def test_peak_memory_is_about_one_pass():
 def test_memory_is_flat_over_many_steps():
     x = numpy.ones(10_000)
     step = value_and_grad(lambda x: (np.tanh(x) * x[::-1]).sum())
-    step(x)
     tracemalloc.start()
     try:
-        step(x)
+        for _ in range(1000):  # until Python's free lists are full
+            step(x)
         before, _ = tracemalloc.get_traced_memory()
-        for _ in range(100):
+        for _ in range(1000):
             step(x)
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert after - before < x.nbytes
+    assert after - before < 8 * 1000  # no object is as small as 8 bytes
 
 
 def test_add_keeps_no_arrays():
@@ -363,9 +362,9 @@ def test_tapes_are_closed():
 # -- overhead ------------------------------------------------------------------------
 
 
-def test_an_operation_calls_few_functions():
-    """Counted, not timed: Python calls per recorded and differentiated operation."""
-    n = 200
+@pytest.mark.parametrize("n", [200, 20_000])
+def test_an_operation_calls_few_functions(n):
+    """Counted, not timed: as few per operation on a short tape as on a long one."""
 
     def fun(x):
         for _ in range(n):
@@ -385,18 +384,6 @@ def test_an_operation_calls_few_functions():
     finally:
         sys.setprofile(None)
     assert calls / n < 12
-
-
-def test_the_backward_pass_is_linear_in_time():
-    def seconds(n):
-        best = float("inf")
-        for _ in range(3):
-            start = time.perf_counter()
-            grad(chain)(1.0, n)
-            best = min(best, time.perf_counter() - start)
-        return best
-
-    assert seconds(20_000) < 40 * seconds(2_000)
 
 
 def test_primitives_are_recorded_once():

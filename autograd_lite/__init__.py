@@ -11,6 +11,7 @@ from . import numpy as numpy  # gives tracers their operators
 from .api import grad, jvp, value_and_grad, vjp, vmap
 from .checkpointing import checkpoint
 from .core import defbatch, defjvp, defvjp, defvjp_argnums, elementwise, primitive
+from .differential_operators import make_jvp, make_vjp
 from .errors import AutogradError
 from .jacobians import (
     elementwise_grad,
@@ -25,29 +26,13 @@ from .jacobians import (
 from .ops.basic import stop_gradient
 
 __version__ = "0.1.0"
+# fmt: off
 __all__ = [
-    "AutogradError",
+    "AutogradError", "errors", "tree",
+    "grad", "value_and_grad", "vjp", "jvp", "vmap", "stop_gradient",
+    "jacobian", "jacrev", "jacfwd", "hessian", "hvp", "value_and_jacobian",
+    "elementwise_grad", "holomorphic_grad", "make_vjp", "make_jvp",
     "checkpoint",
-    "defbatch",
-    "defjvp",
-    "defvjp",
-    "defvjp_argnums",
-    "elementwise",
-    "elementwise_grad",
-    "errors",
-    "grad",
-    "hessian",
-    "holomorphic_grad",
-    "hvp",
-    "jacfwd",
-    "jacobian",
-    "jacrev",
-    "jvp",
-    "primitive",
-    "stop_gradient",
-    "tree",
-    "value_and_grad",
-    "value_and_jacobian",
-    "vjp",
-    "vmap",
+    "primitive", "elementwise", "defvjp", "defvjp_argnums", "defjvp", "defbatch",
 ]
+# fmt: on

@@ -25,15 +25,15 @@ OWN = ("autograd_lite", "models", "benchmarks")
 # Bottom to top. A file imports only from files above it in this list, or from its own
 # room (a package that stands here as a whole, such as kernels).
 FLOORS = [
-    *["errors", "tree", "core", "kernels"],
+    *["errors", "tree", "policy", "core", "kernels"],
     *["ops.basic", "ops.elementwise", "ops.reduce", "ops.shape", "ops.index"],
     *["ops.sorting", "ops.scan", "ops.linalg", "ops.norms"],
     *["ops.matrices", "ops.singular", "ops.inverses", "ops.decompositions"],
     *["ops.eigen", "ops.fft", "ops.special"],
     *["ops.windows", "ops.conv", "ops.pool", "ops.layers", "ops"],
-    *["reverse", "forward", "batching", "staging"],
-    *["api", "jacobians", "checkpointing"],
-    *["numpy", "scipy", "nn", "optim", "testing", "debug", "coverage"],
+    *["guard", "reverse", "forward", "batching", "staging"],
+    *["api", "linear", "jacobians", "checkpointing", "custom", "implicit", "loops"],
+    *["numpy", "scalar", "scipy", "nn", "optim", "testing", "debug", "coverage"],
     *["differential_operators", "extend", "misc", "test_util"],
 ]
 
@@ -41,7 +41,7 @@ PUBLIC_NAMES = [
     *["AutogradError", "errors", "tree"],
     *["grad", "value_and_grad", "vjp", "jvp", "vmap", "stop_gradient"],
     *["jacobian", "jacrev", "jacfwd", "hessian", "hvp", "value_and_jacobian"],
-    *["elementwise_grad", "holomorphic_grad", "checkpoint"],
+    *["elementwise_grad", "holomorphic_grad", "make_vjp", "make_jvp", "checkpoint"],
     *["primitive", "elementwise", "defvjp", "defvjp_argnums", "defjvp", "defbatch"],
 ]
 

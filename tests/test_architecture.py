@@ -31,7 +31,7 @@ FLOORS = [
     *["ops.matrices", "ops.singular", "ops.inverses", "ops.decompositions"],
     *["ops.eigen", "ops.fft", "ops.special"],
     *["ops.windows", "ops.conv", "ops.pool", "ops.layers", "ops"],
-    *["guard", "reverse", "forward", "batching", "staging"],
+    *["guard", "reverse", "residuals", "forward", "batching", "staging"],
     *["api", "linear", "jacobians", "checkpointing", "custom", "implicit", "loops"],
     *["numpy", "scalar", "scipy", "nn", "optim", "testing", "debug", "coverage"],
     *["differential_operators", "extend", "misc", "test_util"],

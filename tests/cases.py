@@ -185,6 +185,7 @@ ELEMENTWISE = [
     *[unary(p, dtypes="f") for p in [ew.deg2rad, ew.radians, ew.rad2deg, ew.degrees]],
     unary(ew.absolute, apart(M)),
     unary(ew.fabs, apart(M), "f"),
+    Case(ew.phase, apart(M), np.sign, dtypes="fc", note="phase"),
     Case(ew.sinc, normal(M), np.sinc, dtypes="f"),
     Case(
         ew.sinc,

@@ -136,6 +136,14 @@ def test_steps_have_gradient_zero(step):
     assert_equal(total_grad(step, [0.4, 1.0, -2.7]), [0, 0, 0])
 
 
+def test_sign_of_complex_numbers_turns():
+    z = numpy.array([0j, 3 + 4j])
+    y, pullback = vjp(np.sign, z)
+    assert_equal(y, numpy.array([0, 0.6 + 0.8j]))
+    z_bar = pullback(numpy.array([1.0 + 0j, 1]))[0]
+    numpy.testing.assert_allclose(z_bar, [0, 0.128 + 0.096j], 1e-15)
+
+
 @pytest.mark.parametrize(
     "compare",
     [

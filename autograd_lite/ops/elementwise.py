@@ -46,7 +46,6 @@ isfinite = Ufunc(np.isfinite, differentiable=False)
 isinf = Ufunc(np.isinf, differentiable=False)
 isnan = Ufunc(np.isnan, differentiable=False)
 signbit = Ufunc(np.signbit, differentiable=False)
-sign = Ufunc(np.sign, differentiable=False)
 floor = Ufunc(np.floor, differentiable=False)
 ceil = Ufunc(np.ceil, differentiable=False)
 trunc = Ufunc(np.trunc, differentiable=False)
@@ -330,6 +329,30 @@ def sinc_slope(x):
 derivative(sinc, lambda ans, x: lambda g: g * sinc_slope(x))
 
 # -- magnitude, sign and bits ---------------------------------------------------------
+
+phase = Ufunc(np.sign)
+
+
+class Sign(Ufunc):
+    """Steps of real numbers, without a gradient; of complex ones the phase z / |z|."""
+
+    def __call__(self, *args, **params):
+        """Return the sign or the phase of an array, a tracer or a number."""
+        if args and getattr(args[0], "dtype", np.dtype(float)).kind == "c":
+            return phase(*args, **params)
+        return super().__call__(*args, **params)
+
+
+sign = Sign(np.sign, differentiable=False)
+
+
+def turning(direction, x, change):
+    """Return i direction Im(change) / |x|, and zero where x is."""
+    return over(direction * (1j * real(-1j * change)), absolute(x))
+
+
+defvjp(phase, lambda ans, x: lambda g: turning(conj(ans), x, g * ans))
+defjvp(phase, lambda x_dot, ans, x: turning(ans, x, x_dot * conj(ans)))
 
 
 def direction(x, ans):

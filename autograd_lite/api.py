@@ -18,7 +18,7 @@ from .core import Tracer, concrete
 from .errors import ArgumentError, DifferentiationTypeError, NonScalarOutputError
 from .forward import jvp_flat
 from .ops.basic import cast
-from .reverse import Tape, as_array, separate, slot_of, strip
+from .reverse import as_array, new_tape, separate, slot_of, strip
 
 Fun = Callable[..., Any]
 
@@ -86,7 +86,7 @@ def value_and_grad(
         selected, rebuild = select(args, kwargs)
         leaves, treedef = tree.flatten(selected)
         arrays = _float_leaves(leaves, selected)
-        tape = Tape()
+        tape = new_tape()
         try:
             variables = [tape.variable(x) for x in arrays]
             new_args, new_kwargs = rebuild(tree.unflatten(treedef, variables))
@@ -121,7 +121,7 @@ def vjp(fun: Fun, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """
     leaves, treedef = tree.flatten(primals)
     arrays = _float_leaves(leaves, primals)
-    tape = Tape()
+    tape = new_tape()
     try:
         variables = [tape.variable(x) for x in arrays]
         out = fun(*tree.unflatten(treedef, variables))

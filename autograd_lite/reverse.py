@@ -8,7 +8,8 @@ cotangent into theirs. The walk back goes over the list once: no sort, no recurs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Final
 
 import numpy as np
 
@@ -139,6 +140,15 @@ class Tape(Trace):
                 error.add_note(f"in {rule_name(primitive, pull)}")
             raise
         return [cotangents.final(slot) for slot in wanted]
+
+
+# The kind of tape that transformations record on; debugging sets another for a while.
+TAPE: Final[ContextVar[type[Tape]]] = ContextVar("TAPE", default=Tape)
+
+
+def new_tape() -> Tape:
+    """Return an empty tape of the kind in use."""
+    return TAPE.get()()
 
 
 def _consumed(entries: list[Entry]) -> Iterable[Entry]:

@@ -25,7 +25,7 @@ OWN = ("autograd_lite", "models", "benchmarks")
 # Bottom to top. A file imports only from files above it in this list, or from its own
 # room (a package that stands here as a whole, such as kernels).
 FLOORS = [
-    *["errors", "tree", "policy", "core", "kernels"],
+    *["errors", "tree", "source", "policy", "core", "kernels"],
     *["ops.basic", "ops.elementwise", "ops.reduce", "ops.shape", "ops.index"],
     *["ops.sorting", "ops.scan", "ops.linalg", "ops.norms"],
     *["ops.matrices", "ops.singular", "ops.inverses", "ops.decompositions"],

@@ -18,7 +18,7 @@ from .core import Tracer, concrete
 from .errors import ArgumentError, DifferentiationTypeError, NonScalarOutputError
 from .forward import jvp_flat
 from .ops.basic import cast
-from .reverse import as_array, new_tape, separate, slot_of, strip
+from .reverse import Tape, as_array, new_tape, separate, slot_of, strip
 
 Fun = Callable[..., Any]
 

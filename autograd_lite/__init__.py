@@ -8,7 +8,7 @@
 
 from . import errors, tree
 from . import numpy as numpy  # gives tracers their operators
-from .api import grad, jvp, value_and_grad, vjp, vmap
+from .api import grad, jvp, value_and_grad, vjp
 from .checkpointing import checkpoint
 from .core import defbatch, defjvp, defvjp, defvjp_argnums, elementwise, primitive
 from .differential_operators import make_jvp, make_vjp
@@ -23,6 +23,7 @@ from .jacobians import (
     jacrev,
     value_and_jacobian,
 )
+from .mapping import vmap
 from .ops.basic import stop_gradient
 
 __version__ = "0.1.0"

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from . import tree
-from .batching import move_axis, vmap_flat
 from .core import Tracer, concrete
 from .errors import ArgumentError, DifferentiationTypeError, NonScalarOutputError
 from .forward import jvp_flat
@@ -156,49 +155,13 @@ def jvp(fun: Fun, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any,
     leaves, treedef = tree.flatten(tuple(primals))
     values = _float_leaves(leaves, primals)
     x_dots = _matching_leaves(tuple(tangents), treedef, values, "tangent", "primal")
-    flat, output_structure = _flat_version(fun, treedef)
+    flat, output_structure = flat_version(fun, treedef)
     ys, y_dots = jvp_flat(flat, values, x_dots)
     outdef = output_structure()
     return tree.unflatten(outdef, ys), tree.unflatten(outdef, y_dots)
 
 
-def vmap(fun: Fun, in_axes: Any = 0, out_axes: int = 0) -> Fun:
-    """Return the function that maps `fun` over an axis of its arguments.
-
-    Args:
-        fun: a function of trees of arrays.
-        in_axes: the axis to map over: an int or None (not mapped) for all arguments, or
-            a sequence of one per argument.
-        out_axes: where the mapped axis stands in the results.
-
-    Raises `ValueError` when the mapped axes differ in length.
-
-    >>> from autograd_lite import grad, vmap
-    >>> vmap(grad(lambda x: x * x))(np.array([1.0, 2.0, 3.0]))
-    array([2., 4., 6.])
-    """
-
-    @wraps(fun, "map")
-    def mapped(*args: Any) -> Any:
-        axes = [in_axes] * len(args) if _is_axis(in_axes) else list(in_axes)
-        if len(axes) != len(args):
-            raise ArgumentError(f"in_axes={in_axes} for {len(args)} arguments")
-        per_leaf = [a for a, x in zip(axes, args) for _ in tree.leaves(x)]
-        leaves, treedef = tree.flatten(args)
-        values = [
-            x if axis is None else move_axis(as_array(x), axis, 0)
-            for x, axis in zip(leaves, per_leaf)
-        ]
-        size = _mapped_size(values, per_leaf)
-        flat, output_structure = _flat_version(fun, treedef)
-        outs = vmap_flat(flat, values, [a is not None for a in per_leaf], size)
-        moved = [move_axis(y, 0, out_axes) for y in outs]
-        return tree.unflatten(output_structure(), moved)
-
-    return mapped
-
-
-def _flat_version(
+def flat_version(
     fun: Fun, treedef: tree.TreeDef
 ) -> tuple[Callable[..., list[Any]], Callable[[], tree.TreeDef]]:
     """Return `fun` from flat arguments to flat outputs.
@@ -213,21 +176,6 @@ def _flat_version(
         return outs
 
     return flat, lambda: found[0]
-
-
-def _is_axis(axis: Any) -> bool:
-    return axis is None or isinstance(axis, int)
-
-
-def _mapped_size(values: list[Any], axes: list[int | None]) -> int:
-    sizes = {v.shape[0] for v, axis in zip(values, axes) if axis is not None}
-    if len(sizes) != 1:
-        raise ArgumentError(
-            f"vmap needs one length for all mapped axes, got {sorted(sizes) or 'none'}"
-        )
-    if (size := sizes.pop()) == 0:
-        raise ArgumentError("vmap over an axis of length 0")
-    return size
 
 
 def wraps(fun: Fun, what: str) -> Callable[[Fun], Fun]:

@@ -7,14 +7,41 @@ NotImplemented, the primitive is applied in a loop and the results are stacked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final
 
 from .core import Primitive, Trace, Tracer, check_alive
-from .errors import ArgumentError, TracerConversionError
+from .errors import (
+    ArgumentError,
+    MissingRuleError,
+    PerformanceWarning,
+    ShapeError,
+    TracerConversionError,
+)
 from .ops.basic import align, broadcast_to, stack, transpose
 from .ops.index import getitem
 from .reverse import as_array
+
+FALLBACKS: Final = ("loop", "warn", "raise")
+_FALLBACK: Final[ContextVar[str]] = ContextVar("fallback", default="loop")
+
+
+@contextmanager
+def fallback_is(fallback: str | None) -> Iterator[None]:
+    """Set what the maps inside do where there is no rule; None leaves it as it is."""
+    if fallback is None:
+        yield
+        return
+    if fallback not in FALLBACKS:
+        raise ArgumentError(f"fallback={fallback!r}: expected one of {FALLBACKS}")
+    token = _FALLBACK.set(fallback)
+    try:
+        yield
+    finally:
+        _FALLBACK.reset(token)
 
 
 class Batched(Tracer):
@@ -77,6 +104,7 @@ def loop(
     params: dict[str, Any],
 ) -> Any:
     """Apply a primitive to each element in turn, and stack the results."""
+    _announce(primitive, size)
     results = [
         primitive(
             *[getitem(v, i) if b else v for v, b in zip(values, batched)], **params
@@ -84,8 +112,72 @@ def loop(
         for i in range(size)
     ]
     if primitive.multiple:
-        return tuple([stack(*parts) for parts in zip(*results, strict=True)])
-    return stack(*results)
+        columns = zip(*results, strict=True)
+        return tuple([_stacked(primitive, parts) for parts in columns])
+    return _stacked(primitive, results)
+
+
+def _announce(primitive: Primitive, size: int) -> None:
+    """Warn of a loop, or refuse it, as `fallback` has it."""
+    fallback = _FALLBACK.get()
+    remedy = (
+        "Give it a rule with defbatch, which maps it over a leading axis at once, or "
+        'accept the loop with fallback="loop".'
+    )
+    if size == 0:
+        raise ArgumentError(
+            f"vmap over an axis of length 0: {primitive.name} has no batching rule, "
+            "and without an element the shape of its result is not known"
+        )
+    if fallback == "raise":
+        raise MissingRuleError(
+            f"vmap has no batching rule for {primitive.name} with such arguments. "
+            f"{remedy}"
+        )
+    if fallback == "warn":
+        warnings.warn(
+            f"vmap applies {primitive.name} in a loop over all elements, because there "
+            f"is no batching rule for it. {remedy}",
+            PerformanceWarning,
+            stacklevel=2,  # one place: so that each primitive is named once
+        )
+
+
+def _stacked(primitive: Primitive, results: Sequence[Any]) -> Any:
+    arrays = [as_array(y) for y in results]
+    shapes = {y.shape for y in arrays}
+    if len(shapes) > 1:
+        raise ShapeError(
+            f"inside vmap {primitive.name} returned arrays of several shapes, "
+            f"{sorted(shapes)}, for different elements; they cannot be one array. Use "
+            "operations whose shapes don't depend on values, such as "
+            "np.where(mask, x, 0) instead of x[mask]."
+        )
+    return stack(*arrays)
+
+
+def map_flat(
+    fun: Callable[..., Sequence[Any]],
+    values: Sequence[Any],
+    batched: Sequence[bool],
+    size: int,
+) -> list[tuple[Any, bool]]:
+    """Map `fun` over axis 0 of the batched values.
+
+    Returns each result, and whether it differs from element to element; if so, its axis
+    0 is the mapped one.
+    """
+    trace = BatchTrace(size)
+    try:
+        args = [Batched(trace, v) if b else v for v, b in zip(values, batched)]
+        outs = [as_array(out) for out in fun(*args)]
+    finally:
+        trace.open = False
+    mine = [isinstance(out, Batched) and out.owner is trace for out in outs]
+    for out, m in zip(outs, mine):
+        if not m:
+            check_alive(out, "the result")
+    return [(out.value if m else out, m) for out, m in zip(outs, mine)]
 
 
 def vmap_flat(
@@ -95,21 +187,12 @@ def vmap_flat(
     size: int,
 ) -> list[Any]:
     """Map `fun` over axis 0 of the batched values; results have the axis in front."""
-    trace = BatchTrace(size)
-    try:
-        args = [Batched(trace, v) if b else v for v, b in zip(values, batched)]
-        outs = [as_array(out) for out in fun(*args)]
-    finally:
-        trace.open = False
-    return [_collect(trace, out) for out in outs]
+    return [repeated(*out, size) for out in map_flat(fun, values, batched, size)]
 
 
-def _collect(trace: BatchTrace, out: Any) -> Any:
-    """Return all elements of an output; one that does not depend on them, repeated."""
-    if isinstance(out, Batched) and out.owner is trace:
-        return out.value
-    check_alive(out, "the result")
-    return broadcast_to(out, shape=(trace.size, *out.shape))
+def repeated(y: Any, is_mapped: bool, size: int) -> Any:
+    """Return all elements of an output; one that is the same for all, repeated."""
+    return y if is_mapped else broadcast_to(y, shape=(size, *y.shape))
 
 
 def move_axis(x: Any, source: int, destination: int) -> Any:

@@ -67,3 +67,7 @@ class GradientCheckError(AutogradError, AssertionError):
 
 class GradientCheckWarning(UserWarning):
     """A derivative could not be checked where it was asked for: a kink, or noise."""
+
+
+class PerformanceWarning(UserWarning):
+    """Something works, but in a way that is slow: a loop where there is no rule."""

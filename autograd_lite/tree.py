@@ -32,6 +32,7 @@ __all__ = [
     "ravel",
     "register",
     "replace",
+    "spread",
     "structure",
     "unflatten",
 ]
@@ -272,6 +273,40 @@ def _names(treedef: TreeDef) -> list[str]:
     assert treedef.kind is not None
     names = _REGISTRY[treedef.kind].names(treedef.aux, len(treedef.children))
     return [str(name) for name in names]
+
+
+def spread(prefix: Any, treedef: TreeDef, name: str = "the prefix") -> list[Any]:
+    """Return for each leaf of a tree the leaf of a prefix of it that covers it.
+
+    A prefix is a tree that ends earlier: its leaves stand for whole subtrees. None is a
+    leaf here. Raises `TreeError` with the path, after `name`, where it does not fit.
+
+    >>> spread((0, None), structure(({"w": 1.0, "b": 2.0}, 3.0)))
+    [0, 0, None]
+    """
+    return _spread(prefix, treedef, name, ())
+
+
+def _spread(
+    prefix: Any, treedef: TreeDef, name: str, path: tuple[str, ...]
+) -> list[Any]:
+    cls = type(prefix)
+    container = None if prefix is None else _container(cls)
+    if container is None:
+        return [prefix] * treedef.size
+    split, aux = container.split(prefix)
+    children = list(split)
+    if (cls, aux, len(children)) != (treedef.kind, treedef.aux, len(treedef.children)):
+        place = f" at {'.'.join(path)!r}" if path else ""
+        raise TreeError(
+            f"{name}{place}: expected {_summary(treedef)}, or one value for all of it, "
+            f"got {_summary(structure(prefix))}"
+        )
+    return [
+        leaf
+        for key, child, part in zip(_names(treedef), children, treedef.children)
+        for leaf in _spread(child, part, name, (*path, key))
+    ]
 
 
 def paths(tree: Any) -> list[str]:

@@ -26,13 +26,15 @@ OWN = ("autograd_lite", "models", "benchmarks")
 # room (a package that stands here as a whole, such as kernels).
 FLOORS = [
     *["errors", "tree", "source", "policy", "core", "kernels"],
-    *["ops.basic", "ops.elementwise", "ops.reduce", "ops.shape", "ops.index"],
+    *["ops.basic", "ops.batch"],
+    *["ops.elementwise", "ops.reduce", "ops.shape", "ops.index"],
     *["ops.sorting", "ops.scan", "ops.linalg", "ops.norms"],
     *["ops.matrices", "ops.singular", "ops.inverses", "ops.decompositions"],
     *["ops.eigen", "ops.fft", "ops.special"],
     *["ops.windows", "ops.conv", "ops.pool", "ops.layers", "ops"],
     *["guard", "reverse", "residuals", "forward", "batching", "staging"],
-    *["api", "linear", "jacobians", "checkpointing", "custom", "implicit", "loops"],
+    *["api", "mapping"],
+    *["linear", "jacobians", "checkpointing", "custom", "implicit", "loops"],
     *["numpy", "scalar", "scipy", "nn", "optim", "testing", "debug", "coverage"],
     *["differential_operators", "extend", "misc", "test_util"],
 ]

@@ -164,10 +164,12 @@ def test_a_branch_cannot_depend_on_an_element():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: vmap(np.add)(X, X[:2]), r"one length.*\[2, 4\]"),
-        (lambda: vmap(np.sin, in_axes=None)(X), "got none"),
+        (
+            lambda: vmap(np.add)(X, X[:2]),
+            r"(?s)one length.*\(2, 3, 2\), axis 0 of length 2",
+        ),
+        (lambda: vmap(np.sin, in_axes=None)(X), "give axis_size"),
         (lambda: vmap(np.add, in_axes=(0,))(X, X), "for 2 arguments"),
-        (lambda: vmap(np.sin)(X[:0]), "length 0"),
         (lambda: vmap(np.sin)(2.0), r"axis 0.*shape \(\)"),
         (lambda: vmap(np.sin, in_axes=3)(X), r"axis 3.*shape \(4, 3, 2\)"),
         (lambda: vmap(np.sin, out_axes=5)(X), "axis"),

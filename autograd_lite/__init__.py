@@ -25,6 +25,7 @@ from .jacobians import (
 )
 from .mapping import vmap
 from .ops.basic import stop_gradient
+from .policies import policy
 
 __version__ = "0.1.0"
 # fmt: off
@@ -34,6 +35,7 @@ __all__ = [
     "jacobian", "jacrev", "jacfwd", "hessian", "hvp", "value_and_jacobian",
     "elementwise_grad", "holomorphic_grad", "make_vjp", "make_jvp",
     "checkpoint",
+    "policy",
     "primitive", "elementwise", "defvjp", "defvjp_argnums", "defjvp", "defbatch",
 ]
 # fmt: on

@@ -139,6 +139,15 @@ CONSTANTS = [
         axes0=False,
     ),
     Case(
+        reduce.first_share,
+        with_constants(lambda rng: (), TIES, np.array([2, 1])),
+        lambda x, ans, axis: np.array([[0.0, 1, 0], [0, 1, 0]]),
+        {"axis": (1,)},
+        order=0,
+        dtypes="",
+        axes0=False,
+    ),
+    Case(
         sorting.argsort,
         apart((3, 4)),
         lambda x, axis: np.argsort(x, axis),

@@ -25,7 +25,7 @@ OWN = ("autograd_lite", "models", "benchmarks")
 # Bottom to top. A file imports only from files above it in this list, or from its own
 # room (a package that stands here as a whole, such as kernels).
 FLOORS = [
-    *["errors", "tree", "source", "policy", "core", "kernels"],
+    *["errors", "tree", "source", "policies", "core", "kernels"],
     *["ops.basic", "ops.batch"],
     *["ops.elementwise", "ops.reduce", "ops.shape", "ops.index"],
     *["ops.sorting", "ops.scan", "ops.linalg", "ops.norms"],
@@ -44,6 +44,7 @@ PUBLIC_NAMES = [
     *["grad", "value_and_grad", "vjp", "jvp", "vmap", "stop_gradient"],
     *["jacobian", "jacrev", "jacfwd", "hessian", "hvp", "value_and_jacobian"],
     *["elementwise_grad", "holomorphic_grad", "make_vjp", "make_jvp", "checkpoint"],
+    *["policy"],
     *["primitive", "elementwise", "defvjp", "defvjp_argnums", "defjvp", "defbatch"],
 ]
 

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from ..core import defjvp, defvjp, elementwise, nondifferentiable
+from ..policies import in_force
 from .basic import Ufunc, add, derivative, real
 
 __all__ = ["add", "real"]  # defined in basic, and part of this family
@@ -92,14 +93,26 @@ def tie_share(ans, x, y):
     return chosen / np.add(chosen, other, dtype=ans.dtype)
 
 
+def _of_first(ans, x, y):
+    if in_force().ties == "first":
+        return lambda g: where(_is_chosen(x, ans), g, 0.0)
+    return lambda g: g * tie_share(ans, x, y)
+
+
+def _of_second(ans, x, y):
+    if in_force().ties == "first":
+        return lambda g: where(_is_chosen(x, ans), 0.0, g)
+    return lambda g: g * tie_share(ans, y, x)
+
+
+def _is_chosen(x, ans):
+    return (x == ans) | ((x != x) & (ans != ans))
+
+
 def extremum(fun):
     """Return the primitive for maximum, minimum, fmax or fmin, which split ties."""
     chosen = Ufunc(fun)
-    derivative(
-        chosen,
-        lambda ans, x, y: lambda g: g * tie_share(ans, x, y),
-        lambda ans, x, y: lambda g: g * tie_share(ans, y, x),
-    )
+    derivative(chosen, _of_first, _of_second)
     return chosen
 
 
@@ -115,21 +128,43 @@ def clip(x, low, high):
     return np.minimum(np.maximum(x, low), high)
 
 
-derivative(
-    clip,
-    lambda ans, x, low, high: lambda g: where((x >= low) & (x <= high), g, 0.0),
-    lambda ans, x, low, high: lambda g: where((x < low) & (low <= high), g, 0.0),
-    lambda ans, x, low, high: lambda g: where((x > high) | (low > high), g, 0.0),
-)
+def _at_edges(inner, outer, share, low_edge, high_edge):
+    """Return the pullback of clip that takes its share of the gradient at edges."""
+    edge = outer & (low_edge | high_edge)
+    return lambda g: where(edge, share * g, where(inner, g, 0.0))
 
 
-def over(x, y):
-    """Return x / y, and zero where y is zero.
+def _clip_x(ans, x, low, high):
+    inside, share = (x >= low) & (x <= high), in_force().clip_edge
+    if share != 1:
+        return _at_edges(inside, inside, share, x == low, x == high)
+    return lambda g: where(inside, g, 0.0)
+
+
+def _clip_low(ans, x, low, high):
+    below, share = (x < low) & (low <= high), 1 - in_force().clip_edge
+    if share:
+        return _at_edges(below, low <= high, share, x == low, False)
+    return lambda g: where(below, g, 0.0)
+
+
+def _clip_high(ans, x, low, high):
+    above, share = (x > high) | (low > high), 1 - in_force().clip_edge
+    if share:
+        return _at_edges(above, low < high, share, False, x == high)
+    return lambda g: where(above, g, 0.0)
+
+
+derivative(clip, _clip_x, _clip_low, _clip_high)
+
+
+def over(x, y, at_zero=0):
+    """Return x / y, and `at_zero` where y is zero.
 
     For gradients at points such as abs(0) and hypot(0, 0).
     """
     zero = y == 0
-    return where(zero, 0.0, x / where(zero, 1.0, y))
+    return where(zero, float(at_zero), x / where(zero, 1.0, y))
 
 
 # -- arithmetic -----------------------------------------------------------------------
@@ -277,17 +312,29 @@ arctan = Ufunc(np.arctan)
 derivative(arctan, lambda ans, x: lambda g: g / (1 + x * x))
 
 arctan2 = Ufunc(np.arctan2)
+
+
+def _at_origin(convention, slope):
+    """Return a rule whose factor, slope(ans, x, y), is divided by what is 0 there."""
+
+    def maker(ans, x, y):
+        at_zero = getattr(in_force(), convention)
+        return lambda g: g * over(*slope(ans, x, y), at_zero=at_zero)
+
+    return maker
+
+
 derivative(
     arctan2,
-    lambda ans, y, x: lambda g: g * over(x, x * x + y * y),
-    lambda ans, y, x: lambda g: -g * over(y, x * x + y * y),
+    _at_origin("angle0", lambda ans, y, x: (x, x * x + y * y)),
+    _at_origin("angle0", lambda ans, y, x: (-y, x * x + y * y)),
 )
 
 hypot = Ufunc(np.hypot)
 derivative(
     hypot,
-    lambda ans, x, y: lambda g: g * over(x, ans),
-    lambda ans, x, y: lambda g: g * over(y, ans),
+    _at_origin("norm0", lambda ans, x, y: (x, ans)),
+    _at_origin("norm0", lambda ans, x, y: (y, ans)),
 )
 
 deg2rad = Ufunc(np.deg2rad)
@@ -365,17 +412,24 @@ defvjp(phase, lambda ans, x: lambda g: turning(conj(ans), x, g * ans))
 defjvp(phase, lambda x_dot, ans, x: turning(ans, x, x_dot * conj(ans)))
 
 
-def direction(x, ans):
-    """Return the derivative of abs: sign(x), or conj(x) / abs(x); zero at zero."""
-    return over(conj(x), ans) if x.dtype.kind == "c" else sign(x)
+def direction(x, ans, at_zero):
+    """Return the derivative of abs: sign(x), or conj(x) / abs(x); `at_zero` at zero."""
+    if x.dtype.kind == "c":
+        return over(conj(x), ans, at_zero)
+    return where(x == 0, float(at_zero), sign(x)) if at_zero else sign(x)
+
+
+def _absolute_vjp(ans, x):
+    at_zero = in_force().abs0
+    return lambda g: g * direction(x, ans, at_zero)
 
 
 absolute = Ufunc(np.absolute)
-defvjp(absolute, lambda ans, x: lambda g: g * direction(x, ans))
-defjvp(absolute, lambda x_dot, ans, x: real(x_dot * direction(x, ans)))
+defvjp(absolute, _absolute_vjp)
+defjvp(absolute, lambda x_dot, ans, x: real(x_dot * direction(x, ans, in_force().abs0)))
 
 fabs = Ufunc(np.fabs)
-derivative(fabs, lambda ans, x: lambda g: g * sign(x))
+derivative(fabs, _absolute_vjp)
 
 copysign = Ufunc(np.copysign)
 derivative(copysign, lambda ans, x, y: lambda g: g * (sign(x) * sign(ans)), None)
@@ -424,10 +478,15 @@ def angle(x):
     return np.angle(x)
 
 
-def angle_slope(x):
-    """Return s such that d(angle) = Re(s dx); zero for real numbers and at zero."""
-    return over(-1j * conj(x), real(x * conj(x)))
+def angle_slope(x, at_zero):
+    """Return s such that d(angle) = Re(s dx); zero for real numbers."""
+    return over(-1j * conj(x), real(x * conj(x)), at_zero)
 
 
-defvjp(angle, lambda ans, x: lambda g: g * angle_slope(x))
-defjvp(angle, lambda x_dot, ans, x: real(x_dot * angle_slope(x)))
+def _angle_vjp(ans, x):
+    at_zero = in_force().angle0
+    return lambda g: g * angle_slope(x, at_zero)
+
+
+defvjp(angle, _angle_vjp)
+defjvp(angle, lambda x_dot, ans, x: real(x_dot * angle_slope(x, in_force().angle0)))

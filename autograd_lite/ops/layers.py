@@ -12,7 +12,9 @@ import numpy as np
 
 from ..core import Primitive, defjvp, defvjp, elementwise, is_tracer, primitive
 from ..errors import ArgumentError
+from ..policies import in_force
 from .basic import Axes, reshape, sum
+from .elementwise import where
 
 # Elements below which NumPy is as fast, and needs nothing compiled.
 _SMALL: Final = 1 << 12
@@ -61,8 +63,15 @@ def relu_mask(g: Any, y: Any) -> Any:
     return np.where(y <= 0, np.zeros((), g.dtype), g)[()]
 
 
-defvjp(relu, lambda ans, x: lambda g: relu_mask(g, ans))
-defjvp(relu, lambda x_dot, ans, x: relu_mask(x_dot, ans))
+def _relu_vjp(ans: Any, x: Any) -> Callable[[Any], Any]:
+    at_zero = in_force().relu0
+    if at_zero:
+        return lambda g: where(x == 0, at_zero * g, relu_mask(g, ans))
+    return lambda g: relu_mask(g, ans)
+
+
+defvjp(relu, _relu_vjp)
+defjvp(relu, lambda x_dot, ans, x: _relu_vjp(ans, x)(x_dot))
 defvjp(relu_mask, lambda ans, g, y: lambda x_bar: relu_mask(x_bar, y), None)
 defjvp(relu_mask, lambda g_dot, ans, g, y: relu_mask(g_dot, y), None)
 
@@ -70,7 +79,8 @@ defjvp(relu_mask, lambda g_dot, ans, g, y: relu_mask(g_dot, y), None)
 def _leaky_slope(x: Any, *, slope: float) -> Any:
     """Return 1 where x is positive, else `slope`: the derivative of leaky_relu."""
     one = np.ones((), x.dtype)
-    return np.where(x > 0, one, one * slope)[()]
+    positive = x >= 0 if in_force().leaky0 == 1 else x > 0
+    return np.where(positive, one, one * slope)[()]
 
 
 leaky_slope = Primitive(_leaky_slope, name="leaky_slope", differentiable=False)

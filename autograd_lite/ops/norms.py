@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import defbatch, defjvp, defvjp, primitive
+from ..policies import in_force
 from .basic import sum
 from .elementwise import absolute, conj, over, real, where
 from .reduce import kept
@@ -19,11 +20,12 @@ def norm(x, *, axis, keepdims=False):
 
 
 def _norm_vjp(ans, x, *, axis, keepdims=False):
-    return lambda g: kept(over(g, ans), x, axis) * conj(x)
+    at_zero = in_force().norm0
+    return lambda g: kept(over(g, ans, at_zero), x, axis) * conj(x)
 
 
 def _norm_jvp(x_dot, ans, x, *, axis, keepdims=False):
-    return over(_real_sum(x_dot * conj(x), axis, keepdims), ans)
+    return over(_real_sum(x_dot * conj(x), axis, keepdims), ans, in_force().norm0)
 
 
 def _real_sum(x, axis, keepdims):
@@ -40,21 +42,24 @@ def power_norm(x, *, power, axis, keepdims=False):
     return np.linalg.norm(x, power, axis[0], keepdims)
 
 
-def slope(x, ans, power, axis):
-    """Return the derivative of the p-norm; zero for elements and norms of zero."""
+def slope(x, ans, power, axis, at_zero):
+    """Return the derivative of the p-norm; zero for elements of zero."""
     size = absolute(x)
     ratio = over(size, kept(ans, x, axis))
     usable = (ratio != 0) & (ratio < np.inf)
     factor = where(usable, where(usable, ratio, 1.0) ** (power - 1), 0.0)
-    return factor * over(conj(x), size)
+    direction = factor * over(conj(x), size)
+    return where(kept(ans, x, axis) == 0, at_zero, direction) if at_zero else direction
 
 
 def _power_norm_vjp(ans, x, *, power, axis, keepdims=False):
-    return lambda g: kept(g, x, axis) * slope(x, ans, power, axis)
+    at_zero = in_force().norm0
+    return lambda g: kept(g, x, axis) * slope(x, ans, power, axis, at_zero)
 
 
 def _power_norm_jvp(x_dot, ans, x, *, power, axis, keepdims=False):
-    return _real_sum(x_dot * slope(x, ans, power, axis), axis, keepdims)
+    change = x_dot * slope(x, ans, power, axis, in_force().norm0)
+    return _real_sum(change, axis, keepdims)
 
 
 defvjp(power_norm, _power_norm_vjp)

@@ -9,7 +9,8 @@ import math
 
 import numpy as np
 
-from ..core import defjvp, defvjp, nondifferentiable, primitive
+from ..core import defbatch, defjvp, defvjp, nondifferentiable, primitive
+from ..policies import in_force
 from .basic import broadcast_to, kept_shape, real, reshape, sum
 from .elementwise import conj, exp, over, where
 
@@ -91,13 +92,19 @@ def std(x, *, axis, ddof=0, keepdims=False):
 
 def _std_vjp(ans, x, *, axis, ddof=0, keepdims=False):
     scale = per_sample(x, axis, ddof)
-    return lambda g: kept(over(g * scale, ans), x, axis) * conj(deviation(x, axis))
+    at_zero = in_force().std0
+
+    def pull(g):
+        return kept(over(g * scale, ans, at_zero), x, axis) * conj(deviation(x, axis))
+
+    return pull
 
 
 def _std_jvp(x_dot, ans, x, *, axis, ddof=0, keepdims=False):
     scale = per_sample(x, axis, ddof)
     change = real(x_dot * conj(deviation(x, axis)))
-    return over(scale * sum(change, axis=axis, keepdims=keepdims), ans)
+    total = scale * sum(change, axis=axis, keepdims=keepdims)
+    return over(total, ans, in_force().std0)
 
 
 defvjp(std, _std_vjp)
@@ -116,12 +123,40 @@ def extremum_share(x, ans, *, axis):
     return chosen / np.add.reduce(chosen, axis=axis, dtype=x.dtype, keepdims=True)
 
 
+@nondifferentiable
+def first_share(x, ans, *, axis):
+    """Return 1 for the first extremum along the axes, in the order of C, else 0."""
+    chosen = extremum_share.impl(x, ans, axis=axis) > 0
+    last = tuple(range(x.ndim - len(axis), x.ndim))
+    rows = np.moveaxis(chosen, axis, last)
+    flat = rows.reshape(*rows.shape[: x.ndim - len(axis)], -1)
+    first = np.zeros(flat.shape, x.dtype)
+    if flat.size:
+        np.put_along_axis(first, flat.argmax(-1)[..., None], 1, -1)
+    return np.moveaxis(first.reshape(rows.shape), last, axis)
+
+
+def _first_share_batch(size, args, batched, *, axis):
+    if not all(batched):
+        return NotImplemented
+    return first_share(*args, axis=tuple([i + 1 for i in axis]))
+
+
+defbatch(first_share, _first_share_batch)
+
+
+def _share():
+    """Return what the policy in force makes of ties."""
+    return first_share if in_force().ties == "first" else extremum_share
+
+
 def _extremum_vjp(ans, x, *, axis, keepdims=False):
-    return lambda g: kept(g, x, axis) * extremum_share(x, ans, axis=axis)
+    share = _share()
+    return lambda g: kept(g, x, axis) * share(x, ans, axis=axis)
 
 
 def _extremum_jvp(x_dot, ans, x, *, axis, keepdims=False):
-    change = x_dot * extremum_share(x, ans, axis=axis)
+    change = x_dot * _share()(x, ans, axis=axis)
     return sum(change, axis=axis, keepdims=keepdims)
 
 

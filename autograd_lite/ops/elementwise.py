@@ -315,11 +315,16 @@ arctan2 = Ufunc(np.arctan2)
 
 
 def _at_origin(convention, slope):
-    """Return a rule whose factor, slope(ans, x, y), is divided by what is 0 there."""
+    """Return the rule whose slope is rise / run, (rise, run) = slope(ans, x, y)."""
 
     def maker(ans, x, y):
         at_zero = getattr(in_force(), convention)
-        return lambda g: g * over(*slope(ans, x, y), at_zero=at_zero)
+
+        def pull(g):
+            rise, run = slope(ans, x, y)
+            return g * over(rise, run, at_zero)
+
+        return pull
 
     return maker
 

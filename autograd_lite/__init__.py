@@ -11,6 +11,7 @@ from . import numpy as numpy  # gives tracers their operators
 from .api import grad, jvp, value_and_grad, vjp
 from .checkpointing import checkpoint
 from .core import defbatch, defjvp, defvjp, defvjp_argnums, elementwise, primitive
+from .custom import custom_jvp, custom_vjp
 from .differential_operators import make_jvp, make_vjp
 from .errors import AutogradError
 from .jacobians import (
@@ -34,7 +35,7 @@ __all__ = [
     "grad", "value_and_grad", "vjp", "jvp", "vmap", "stop_gradient",
     "jacobian", "jacrev", "jacfwd", "hessian", "hvp", "value_and_jacobian",
     "elementwise_grad", "holomorphic_grad", "make_vjp", "make_jvp",
-    "checkpoint",
+    "checkpoint", "custom_vjp", "custom_jvp",
     "policy",
     "primitive", "elementwise", "defvjp", "defvjp_argnums", "defjvp", "defbatch",
 ]

@@ -34,7 +34,8 @@ FLOORS = [
     *["ops.windows", "ops.conv", "ops.pool", "ops.layers", "ops"],
     *["guard", "reverse", "residuals", "forward", "batching", "staging"],
     *["api", "mapping"],
-    *["linear", "jacobians", "checkpointing", "custom", "implicit", "loops"],
+    *["linear", "jacobians"],
+    *["arguments", "checkpointing", "custom", "implicit", "loops"],
     *["numpy", "scalar", "scipy", "nn", "optim", "testing", "debug", "coverage"],
     *["differential_operators", "extend", "misc", "test_util"],
 ]
@@ -45,6 +46,7 @@ PUBLIC_NAMES = [
     *["jacobian", "jacrev", "jacfwd", "hessian", "hvp", "value_and_jacobian"],
     *["elementwise_grad", "holomorphic_grad", "make_vjp", "make_jvp", "checkpoint"],
     *["policy"],
+    *["custom_vjp", "custom_jvp"],
     *["primitive", "elementwise", "defvjp", "defvjp_argnums", "defjvp", "defbatch"],
 ]
 

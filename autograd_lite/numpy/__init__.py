@@ -86,10 +86,15 @@ from .sorting import (
     argpartition, argsort, argwhere, digitize, flatnonzero, lexsort, nonzero, partition,
     searchsorted, sort, sort_complex, take, take_along_axis,
 )
+from .histograms import (
+    histogram, histogram2d, histogram_bin_edges, histogramdd,
+)
+from .quantiles import (
+    median, nanmedian, nanpercentile, nanquantile, percentile, quantile,
+)
 from .statistics import (
-    bincount, corrcoef, cov, histogram, histogram2d, histogram_bin_edges, histogramdd,
-    median, nanargmax, nanargmin, nanmax, nanmean, nanmedian, nanmin, nanpercentile,
-    nanquantile, nanstd, nansum, nanvar, percentile, quantile,
+    bincount, corrcoef, cov, nanargmax, nanargmin, nanmax, nanmean, nanmin, nanstd,
+    nansum, nanvar,
 )
 from . import methods as methods  # attaches operators and methods to tracers
 from ..ops.elementwise import (

@@ -1,4 +1,4 @@
-"""Statistics: reductions that skip NaN, quantiles, covariances, counts."""
+"""Statistics: reductions that skip NaN, covariances, counts of integers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import numpy as np
 from ..errors import ShapeError, UnsupportedError
 from ..ops import elementwise as ew
 from ..ops import reduce as red
-from ..ops import sorting as ops
 from ..ops.basic import cast, reshape, transpose
-from ..ops.index import getitem
 from . import reductions
 from .at import at
 from .dispatch import Axis, axes_of, constant, converted, implements, operand
@@ -20,14 +18,8 @@ from .joins import concatenate
 from .products import matmul
 from .shapes import ravel
 
-_np_quantile: Any = np.quantile  # its type knows each method as a literal only
-
 nanargmax = constant(np.nanargmax)
 nanargmin = constant(np.nanargmin)
-histogram = constant(np.histogram, multiple=True)
-histogram2d = constant(np.histogram2d, multiple=True)
-histogramdd = constant(np.histogramdd)
-histogram_bin_edges = constant(np.histogram_bin_edges)
 
 # -- without NaN ----------------------------------------------------------------------
 
@@ -162,149 +154,6 @@ def nanmin(
     """Return the minimum over axes of the elements that are not NaN."""
     options = {"initial": initial, "where": where}
     return _nan_extremum(reductions.min, math.inf, a, axis, keepdims, options)
-
-
-# -- quantiles ------------------------------------------------------------------------
-
-
-def _sorted_lines(a: Any, axis: Axis) -> tuple[Any, tuple[int, ...]]:
-    """Return `a` with the reduced axes joined into the last, and sorted along it."""
-    a = operand(a)
-    axes = axes_of(axis, a.ndim)
-    rest = tuple([i for i in range(a.ndim) if i not in axes])
-    left = tuple([a.shape[i] for i in rest])
-    lines = transpose(a, axes=rest + axes)
-    lines = reshape(lines, shape=(*left, red.count(a.shape, axes)))
-    kept = tuple([1 if i in axes else n for i, n in enumerate(a.shape)])
-    return ops.sort(lines, axis=len(left)), kept
-
-
-_DISCRETE = {"inverted_cdf", "closest_observation", "lower", "higher", "nearest"}
-
-
-def _position(n: int, q: Any, method: str) -> Any:
-    """Return the place of the q-quantile among n sorted elements, by any method.
-
-    All methods interpolate between neighbours, so the quantile of 0, 1, ..., n - 1
-    is the place itself.
-    """
-    return _np_quantile(np.arange(n, dtype=float), q, method=method)
-
-
-def _at(lines: Any, q: Any, method: str) -> Any:
-    """Return the quantiles of sorted lines (..., n), the axes of q in front."""
-    place = _position(lines.shape[-1], q, method)
-    low = np.floor(place).astype(int)
-    high = np.minimum(low + 1, lines.shape[-1] - 1)
-    if method in _DISCRETE:
-        low, share = np.rint(place).astype(int), None
-    else:  # a plain number q promotes weakly
-        weak = not isinstance(q, np.ndarray)
-        share = np.asarray(place - low, lines.dtype if weak else q.dtype)
-    a, b = getitem(lines, (..., low)), getitem(lines, (..., high))
-    found = a if share is None else a + (b - a) * share
-    n = found.ndim - np.ndim(place)
-    return transpose(found, axes=(*range(n, found.ndim), *range(n)))
-
-
-def _quantile(a: Any, q: Any, axis: Axis, method: str, keepdims: bool) -> Any:
-    lines, kept = _sorted_lines(a, axis)
-    if lines.shape[-1] == 0:
-        raise ValueError(f"quantile over no elements: shape {operand(a).shape}")
-    found = _at(lines, q, method)
-    last = getitem(lines, (..., -1))  # NaN is sorted to the end
-    found = ew.where(ew.isnan(last), math.nan, found)
-    return reshape(found, shape=(*np.shape(q), *kept)) if keepdims else found
-
-
-def _nan_quantile(a: Any, q: Any, axis: Axis, method: str, keepdims: bool) -> Any:
-    """Return the quantile of each line's elements that are not NaN, sorted in front."""
-    lines, kept = _sorted_lines(a, axis)
-    shape = lines.shape[:-1]
-    lines = reshape(lines, shape=(math.prod(shape), lines.shape[-1]))
-    counts = np.sum(~ew.isnan(lines), axis=-1)
-    missing = np.full(np.shape(q), math.nan, lines.dtype)
-    parts = [
-        _at(getitem(lines, (i, slice(0, n))), q, method) if n else missing
-        for i, n in enumerate(counts.tolist())
-    ]
-    found = np.stack(parts, axis=-1)
-    return reshape(found, shape=(*np.shape(q), *(kept if keepdims else shape)))
-
-
-@implements(np.quantile)
-def quantile(
-    a: Any,
-    q: Any,
-    axis: Axis = None,
-    *,
-    method: str = "linear",
-    keepdims: bool = False,
-) -> Any:
-    """Return the q-quantiles over axes, by any of NumPy's methods; q is not traced."""
-    return _quantile(a, _plain(q), axis, method, keepdims)
-
-
-def _plain(q: Any) -> Any:
-    if isinstance(q, (float, int)) and not isinstance(q, np.generic):
-        return q
-    if isinstance(q, (np.ndarray, np.generic, list, tuple)):
-        return np.asarray(q)
-    raise UnsupportedError("quantiles have no derivative with respect to q here")
-
-
-@implements(np.percentile)
-def percentile(
-    a: Any,
-    q: Any,
-    axis: Axis = None,
-    *,
-    method: str = "linear",
-    keepdims: bool = False,
-) -> Any:
-    """Return percentiles over axes, by any of NumPy's methods; q is not traced."""
-    return _quantile(a, _plain(q) / 100, axis, method, keepdims)
-
-
-@implements(np.median)
-def median(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Return the median over axes: the mean of the middle two of an even number."""
-    a = operand(a)
-    if not red.count(a.shape, axes_of(axis, a.ndim)):
-        return reductions.mean(a, axis, keepdims=keepdims)  # NaN, of the right shape
-    return _quantile(a, 0.5, axis, "linear", keepdims)
-
-
-@implements(np.nanquantile)
-def nanquantile(
-    a: Any,
-    q: Any,
-    axis: Axis = None,
-    *,
-    method: str = "linear",
-    keepdims: bool = False,
-) -> Any:
-    """Return the q-quantiles over axes of the elements that are not NaN."""
-    return _nan_quantile(a, _plain(q), axis, method, keepdims)
-
-
-@implements(np.nanpercentile)
-def nanpercentile(
-    a: Any,
-    q: Any,
-    axis: Axis = None,
-    *,
-    method: str = "linear",
-    keepdims: bool = False,
-) -> Any:
-    """Return percentiles over axes of the elements that are not NaN."""
-    return _nan_quantile(a, _plain(q) / 100, axis, method, keepdims)
-
-
-@implements(np.nanmedian)
-def nanmedian(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Return the median over axes of the elements that are not NaN."""
-    return _nan_quantile(a, 0.5, axis, "linear", keepdims)
 
 
 # -- covariances ----------------------------------------------------------------------

@@ -8,7 +8,7 @@ atan asinh"""
 _POSITIVE = "sqrt log log2 log10 log1p cbrt"
 _UNIT = "arcsin arccos arctanh asin acos atanh"
 _PAIRS = """add subtract multiply divide true_divide arctan2 atan2 hypot maximum minimum
-fmax fmin logaddexp logaddexp2 copysign heaviside remainder mod fmod"""
+fmax fmin logaddexp logaddexp2 copysign heaviside remainder mod fmod nextafter"""
 
 ELEMENTWISE = [
     *[f"np.{name}(a)" for name in _ANY.split()],
@@ -252,6 +252,40 @@ KEYWORDS = calls("""
     np.concat([a, b], dtype=float)
 """)
 
+HISTOGRAMS = calls("""
+    np.histogram_bin_edges(a); np.histogram_bin_edges(a, 5, (s, 2.0))
+    np.histogram_bin_edges(a, "sturges"); np.histogram_bin_edges(v, o)
+    np.histogram(a)[1]; np.histogram(a, 4, density=True)
+    np.histogram(a, o, density=True)[0]; np.histogram(a, 3, weights=p)
+    np.histogram(u, 4, (-1.0, 1.0), weights=o, density=True)
+    np.histogram(a, o, weights=b)[0]; np.histogram2d(u, o, 3, density=True)
+    np.histogram2d(v, w, [2, 3], weights=q)
+    np.histogram2d(u, o, o, [[-1, 1], [-2, 2]], weights=u)[0]
+    np.histogramdd(a, 2, density=True)[0]; np.histogramdd(a, (2, 3, 1, 2))[1]
+    np.histogramdd([v, w], [2, numpy.arange(-2.0, 3)], weights=q, density=True)[0]
+    np.histogramdd(a, 2, range=[(-2, 2)] * 4)[0] * s
+""")
+
+WEIGHTED = calls("""
+    np.quantile(a, 0.3, weights=p, method="inverted_cdf")
+    np.quantile(a, [0.1, 0.6, 1.0], 0, weights=p, method="inverted_cdf")
+    np.quantile(t, [[0.2], [0.7]], (0, 2), weights=t**2, method="inverted_cdf")
+    np.percentile(a, 60, 1, weights=q, method="inverted_cdf", keepdims=True)
+    np.nanquantile(a + NANS, [0.2, 0.8], 0, weights=p, method="inverted_cdf")
+    np.nanpercentile(a + NANS, 60, weights=p, method="inverted_cdf", keepdims=True)
+    np.quantile(u, h[0, 0] ** 2); np.quantile(a, h[0] ** 2, axis=1)
+    np.quantile(t, h[:2] ** 2, axis=(0, 2), keepdims=True, method="hazen")
+    np.percentile(a, 100 * h[:, 0] ** 2, axis=0, method="weibull")
+    np.quantile(a, h[1] ** 2, method="median_unbiased")
+    np.quantile(a, h[1] ** 2, method="normal_unbiased")
+    np.quantile(a, h[1] ** 2, method="interpolated_inverted_cdf")
+    np.quantile(a, h[1] ** 2, 0, method="averaged_inverted_cdf")
+    np.quantile(a, h[1] ** 2, 0, method="midpoint")
+    np.quantile(a, h[1] ** 2, 0, method="higher")
+    np.nanquantile(a + NANS, h[0, :2] ** 2, axis=1)
+    np.nanpercentile(a + NANS, 99 * h[0, 0] ** 2)
+""")
+
 UPDATES = calls("""
     np.asfortranarray(a); np.asarray_chkfinite(a, dtype=float); np.r_[v, 1.0, s, 0:3]
     np.r_[a, b]; np.r_[v]; np.c_[v, w, 2 * v]; np.c_[a, v[:3]]; np.c_[s, 1.0]
@@ -278,6 +312,8 @@ CALLS = [
     *PICKING,
     *PRODUCTS,
     *KEYWORDS,
+    *HISTOGRAMS,
+    *WEIGHTED,
 ]
 
 _COMPLEX = """negative square exp sin cos tanh absolute sqrt log reciprocal conjugate

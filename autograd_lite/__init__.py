@@ -11,6 +11,7 @@ from . import numpy as numpy  # gives tracers their operators
 from .api import grad, jvp, value_and_grad, vjp
 from .checkpointing import checkpoint
 from .core import defbatch, defjvp, defvjp, defvjp_argnums, elementwise, primitive
+from .curvature import ggnvp, hvp
 from .custom import custom_jvp, custom_vjp
 from .differential_operators import make_jvp, make_vjp
 from .errors import AutogradError
@@ -18,12 +19,12 @@ from .jacobians import (
     elementwise_grad,
     hessian,
     holomorphic_grad,
-    hvp,
     jacfwd,
     jacobian,
     jacrev,
     value_and_jacobian,
 )
+from .linear import linear_transpose, linearize
 from .mapping import vmap
 from .ops.basic import stop_gradient
 from .policies import policy
@@ -33,7 +34,8 @@ __version__ = "0.1.0"
 __all__ = [
     "AutogradError", "errors", "tree",
     "grad", "value_and_grad", "vjp", "jvp", "vmap", "stop_gradient",
-    "jacobian", "jacrev", "jacfwd", "hessian", "hvp", "value_and_jacobian",
+    "jacobian", "jacrev", "jacfwd", "hessian", "hvp", "ggnvp",
+    "value_and_jacobian", "linearize", "linear_transpose",
     "elementwise_grad", "holomorphic_grad", "make_vjp", "make_jvp",
     "checkpoint", "custom_vjp", "custom_jvp",
     "policy",

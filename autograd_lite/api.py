@@ -15,7 +15,7 @@ import numpy as np
 from . import tree
 from .core import Tracer, concrete
 from .errors import ArgumentError, DifferentiationTypeError, NonScalarOutputError
-from .forward import jvp_flat
+from .forward import jvp_flat, primal_of
 from .ops.basic import cast
 from .reverse import Tape, as_array, new_tape, separate, slot_of, strip
 
@@ -84,13 +84,13 @@ def value_and_grad(
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         selected, rebuild = select(args, kwargs)
         leaves, treedef = tree.flatten(selected)
-        arrays = _float_leaves(leaves, selected)
+        arrays = float_leaves(leaves, selected)
         tape = new_tape()
         try:
             variables = [tape.variable(x) for x in arrays]
             new_args, new_kwargs = rebuild(tree.unflatten(treedef, variables))
             out = fun(*new_args, **new_kwargs)
-            out, aux = _split_aux(out) if has_aux else (out, None)
+            out, aux = split_aux(out) if has_aux else (out, None)
             _check_scalar(out, fun)
         finally:
             tape.open = False
@@ -119,12 +119,12 @@ def vjp(fun: Fun, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     (np.float64(11.0), array([ 2., 20.]))
     """
     leaves, treedef = tree.flatten(primals)
-    arrays = _float_leaves(leaves, primals)
+    arrays = float_leaves(leaves, primals)
     tape = new_tape()
     try:
         variables = [tape.variable(x) for x in arrays]
         out = fun(*tree.unflatten(treedef, variables))
-        out, aux = _split_aux(out) if has_aux else (out, None)
+        out, aux = split_aux(out) if has_aux else (out, None)
     finally:
         tape.open = False
     outs, outdef = tree.flatten(out)
@@ -132,7 +132,7 @@ def vjp(fun: Fun, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     values = [as_array(strip(tape, o)) for o in outs]
 
     def pullback(cotangent: Any) -> Any:
-        gs = _matching_leaves(cotangent, outdef, values, "cotangent", "output")
+        gs = matching_leaves(cotangent, outdef, values, "cotangent", "output")
         seeds = [(s, g) for s, g in zip(slots, gs, strict=True) if s is not None]
         x_bars = tape.backward(seeds, range(len(arrays)), keep=True)
         return tree.unflatten(treedef, separate(x_bars, gs))
@@ -141,11 +141,18 @@ def vjp(fun: Fun, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     return (y, pullback, _strip_tree(tape, aux)) if has_aux else (y, pullback)
 
 
-def jvp(fun: Fun, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+def jvp(
+    fun: Fun,
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    has_aux: bool = False,
+) -> tuple[Any, ...]:
     """Return `fun(*primals)` and its derivative in the direction `tangents`.
 
     `tangents` is a sequence of trees like `primals`; the derivative is a tree like the
-    output. One call costs a small multiple of `fun`, for any number of outputs.
+    output. One call costs a small multiple of `fun`, for any number of outputs. With
+    `has_aux`, `fun` returns (output, aux) and `jvp` returns (output, derivative, aux).
 
     >>> from autograd_lite import jvp
     >>> y, y_dot = jvp(lambda x: x * x, (3.0,), (1.0,))
@@ -153,25 +160,32 @@ def jvp(fun: Fun, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any,
     9.0 6.0
     """
     leaves, treedef = tree.flatten(tuple(primals))
-    values = _float_leaves(leaves, primals)
-    x_dots = _matching_leaves(tuple(tangents), treedef, values, "tangent", "primal")
-    flat, output_structure = flat_version(fun, treedef)
+    values = float_leaves(leaves, primals)
+    x_dots = matching_leaves(tuple(tangents), treedef, values, "tangent", "primal")
+    extras: list[Any] = []
+    flat, output_structure = flat_version(fun, treedef, extras if has_aux else None)
     ys, y_dots = jvp_flat(flat, values, x_dots)
     outdef = output_structure()
-    return tree.unflatten(outdef, ys), tree.unflatten(outdef, y_dots)
+    pair = tree.unflatten(outdef, ys), tree.unflatten(outdef, y_dots)
+    return (*pair, tree.map(primal_of, extras.pop())) if has_aux else pair
 
 
 def flat_version(
-    fun: Fun, treedef: tree.TreeDef
+    fun: Fun, treedef: tree.TreeDef, extras: list[Any] | None = None
 ) -> tuple[Callable[..., list[Any]], Callable[[], tree.TreeDef]]:
     """Return `fun` from flat arguments to flat outputs.
 
-    The second function returns the structure of the outputs, after a call.
+    The second function returns the structure of the outputs, after a call. Where `fun`
+    returns (output, aux), aux is appended to the list `extras`.
     """
     found: list[tree.TreeDef] = []
 
     def flat(*leaves: Any) -> list[Any]:
-        outs, outdef = tree.flatten(fun(*tree.unflatten(treedef, leaves)))
+        out = fun(*tree.unflatten(treedef, leaves))
+        if extras is not None:
+            out, aux = split_aux(out)
+            extras.append(aux)
+        outs, outdef = tree.flatten(out)
         found[:] = [outdef]
         return outs
 
@@ -321,7 +335,7 @@ def _name(fun: Fun) -> str:
 # -- what goes in and comes out -------------------------------------------------------
 
 
-def _float_leaves(leaves: list[Any], whole: Any) -> list[Any]:
+def float_leaves(leaves: list[Any], whole: Any) -> list[Any]:
     """Return leaves as arrays; raise where one cannot be differentiated."""
     arrays = [as_array(x) for x in leaves]
     for i, x in enumerate(arrays):
@@ -351,7 +365,8 @@ def _not_float(leaf: Any, path: str) -> str:
     )
 
 
-def _split_aux(out: Any) -> tuple[Any, Any]:
+def split_aux(out: Any) -> tuple[Any, Any]:
+    """Return the two parts of what a function with `has_aux` returned; else raise."""
     if type(out) is not tuple or len(out) != 2:
         raise DifferentiationTypeError(
             "with has_aux=True the function must return (output, aux), got "
@@ -395,7 +410,7 @@ def _strip_tree(tape: Tape, aux: Any) -> Any:
     return tree.map(lambda x: strip(tape, x), aux)
 
 
-def _matching_leaves(
+def matching_leaves(
     given: Any, treedef: tree.TreeDef, values: list[Any], what: str, like: str
 ) -> list[Any]:
     """Return the leaves of a (co)tangent; raise unless it is shaped as `values`."""

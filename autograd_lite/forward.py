@@ -38,21 +38,27 @@ class DualTrace(Trace):
         self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
     ) -> Any:
         """Apply a primitive to the values, and its linearisation to the tangents."""
-        self.check_open(primitive)
-        duals = [(i, a) for i, a in enumerate(args) if self._mine(a)]
-        values = [a.value if self._mine(a) else a for a in args]
-        ans = primitive(*values, **params)
+        if not self.open:
+            self.check_open(primitive)
+        values: list[Any] = []
+        argnums: list[int] = []
+        tangents: list[Any] = []
+        apply: Callable[..., Any] = primitive.impl
+        for i, arg in enumerate(args):
+            if isinstance(arg, Dual) and arg.owner is self:
+                argnums.append(i)
+                tangents.append(arg.tangent)
+                arg = arg.value
+            if isinstance(arg, Tracer):  # of an enclosing transformation
+                apply = primitive
+            values.append(arg)
+        ans = apply(*values, **params)
         if not primitive.differentiable:
             return ans
-        argnums = [i for i, _ in duals]
-        tangents = [dual.tangent for _, dual in duals]
         dots = push(primitive, ans, values, params, argnums, tangents)
         if not primitive.multiple:
             return Dual(self, as_array(ans), dots)
         return tuple([Dual(self, as_array(a), d) for a, d in zip(ans, dots)])
-
-    def _mine(self, x: Any) -> bool:
-        return isinstance(x, Dual) and x.owner is self
 
 
 def push(
@@ -121,6 +127,11 @@ def transposed_pullback(
     ]
     dots = tape.backward(seeds, range(len(gs)))
     return tuple(dots) if primitive.multiple else dots[0]
+
+
+def primal_of(x: Any) -> Any:
+    """Return the value inside a dual number whose transformation has returned."""
+    return x.value if isinstance(x, Dual) and not x.owner.open else x
 
 
 def jvp_flat(

@@ -34,7 +34,7 @@ FLOORS = [
     *["ops.windows", "ops.conv", "ops.pool", "ops.layers", "ops"],
     *["guard", "reverse", "residuals", "forward", "batching", "staging"],
     *["api", "mapping"],
-    *["linear", "jacobians"],
+    *["linear", "jacobians", "curvature"],
     *["arguments", "checkpointing", "custom", "implicit", "loops"],
     *["numpy", "scalar", "scipy", "nn", "optim", "testing", "debug", "coverage"],
     *["differential_operators", "extend", "misc", "test_util"],
@@ -45,9 +45,10 @@ PUBLIC_NAMES = [
     *["grad", "value_and_grad", "vjp", "jvp", "vmap", "stop_gradient"],
     *["jacobian", "jacrev", "jacfwd", "hessian", "hvp", "value_and_jacobian"],
     *["elementwise_grad", "holomorphic_grad", "make_vjp", "make_jvp", "checkpoint"],
-    *["policy"],
+    *["ggnvp", "linearize", "linear_transpose"],
     *["custom_vjp", "custom_jvp"],
     *["primitive", "elementwise", "defvjp", "defvjp_argnums", "defjvp", "defbatch"],
+    *["policy"],
 ]
 
 # What models/ and benchmarks/ may import besides the names of `autograd_lite` itself.

@@ -162,6 +162,80 @@ POLYNOMIALS = [
 ]
 
 
+POLYNOMIALS += [
+    *[indexed(p, 3, UNIT) for p in [ops.eval_chebyc, ops.eval_chebys]],
+    *[indexed(p, 3, PROBABILITY) for p in [ops.eval_sh_chebyt, ops.eval_sh_chebyu]],
+    indexed(ops.eval_sh_legendre, 3, PROBABILITY),
+    indexed(ops.eval_sh_jacobi, [3, 2, 1], PROBABILITY),
+    indexed(ops.lpmv, [1, 3], UNIT),
+]
+
+FIRST = between(0.5, 4, M)
+QUANTILES = [
+    row(ops.stdtrit, beside(between(1, 5, M), between(0.1, 0.9, V))),
+    row(ops.stdtridf, beside(between(0.7, 0.75, M), between(0.7, 0.9, V)), ""),
+    row(ops.chdtri, beside(FIRST, between(0.1, 0.9, V))),
+    row(ops.chdtriv, beside(PROBABILITY, between(0.5, 4, V)), ""),
+    row(ops.gdtrix, beside(between(0.5, 4, M, V), PROBABILITY), ""),
+    row(ops.gdtria, beside(PROBABILITY, between(0.5, 4, V, M)), ""),
+    row(ops.gdtrib, beside(FIRST, between(0.1, 0.9, V), FIRST), ""),
+    row(ops.fdtri, beside(between(2, 5, M, V), PROBABILITY), ""),
+    row(ops.fdtridfd, beside(FIRST, between(0.61, 0.62, V), between(1.5, 2, M)), ""),
+    row(ops.btdtria, beside(PROBABILITY, between(0.5, 4, V), PROBABILITY), ""),
+    row(ops.btdtrib, beside(FIRST, between(0.1, 0.9, V), PROBABILITY), ""),
+    row(ops.nrdtrimn, beside(PROBABILITY, between(0.5, 4, V), NORMAL)),
+    row(ops.nrdtrisd, beside(NORMAL, between(0.1, 0.4, V), NORMAL)),
+    *[indexed(p, [2, 5], PROBABILITY, "") for p in [ops.bdtri, ops.nbdtr]],
+    *[indexed(p, [2, 5], PROBABILITY, "") for p in [ops.nbdtrc, ops.nbdtri]],
+    indexed(ops.pdtri, 2, PROBABILITY),
+    Case(
+        ops.chndtr,
+        lambda rng: (rng.uniform(0.5, 4, M), 2, rng.uniform(0.5, 4, V)),
+        scipy.special.chndtr,
+        dtypes="",
+        axes0=False,
+    ),
+    Case(
+        ops.chndtrix,
+        lambda rng: (rng.uniform(0.1, 0.9, M), 2, rng.uniform(0.5, 4, V)),
+        scipy.special.chndtrix,
+        dtypes="",
+        axes0=False,
+    ),
+    Case(
+        ops.tklmbda,
+        with_constants(normal(M), -1),
+        scipy.special.tklmbda,
+        dtypes="",
+        axes0=False,
+    ),
+]
+
+EQUATIONS = [
+    *[row(p) for p in [ops.ber, ops.bei, ops.berp, ops.beip]],
+    *[row(p, POSITIVE) for p in [ops.ker, ops.kei, ops.kerp, ops.keip, ops.kelvin]],
+    *[indexed(p, 2, NORMAL, "") for p in [ops.pbdv, ops.pbvv, ops.pbwa]],
+    *[
+        indexed(p, [2, 1], between(0.2, 1.5, M), "")
+        for p in [
+            *[ops.mathieu_cem, ops.mathieu_sem],
+            *[ops.mathieu_modcem1, ops.mathieu_modcem2],
+            *[ops.mathieu_modsem1, ops.mathieu_modsem2],
+        ]
+    ],
+    row(ops.airye, POSITIVE),
+    *[row(p, POSITIVE) for p in [ops.itj0y0, ops.iti0k0, ops.it2j0y0, ops.it2i0k0]],
+    *[row(p, POSITIVE) for p in [ops.itstruve0, ops.it2struve0, ops.itmodstruve0]],
+    *[row(p, POSITIVE) for p in [ops.modfresnelp, ops.modfresnelm]],
+    row(ops.voigt_profile, beside(NORMAL, between(0.3, 3, V, M))),
+    row(ops.agm, between(0.3, 3, M, V)),
+    row(ops.radian, normal(M, V, M)),
+    row(ops.zetac, between(1.5, 5, M), ""),
+    *[indexed(p, [1, 2], POSITIVE, "") for p in [ops.wright_bessel]],
+    indexed(ops.log_wright_bessel, [1, 2], POSITIVE, ""),
+]
+
+
 def moment(primitive: Primitive, twin: Any, make: Make, params: Any) -> Case:
     """A row for a derivative of an incomplete function in its parameter."""
     return Case(primitive, make, twin, params, dtypes="")
@@ -208,5 +282,7 @@ CASES = [
     *INTEGRALS,
     *LOGISTICS,
     *POLYNOMIALS,
+    *QUANTILES,
+    *EQUATIONS,
     *MOMENTS,
 ]

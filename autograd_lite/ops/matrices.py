@@ -71,7 +71,7 @@ def fold(x_bar, lower):
 
 def vanishes(g):
     """Return whether a cotangent is zero for certain: its output was not used."""
-    return type(g) is np.ndarray and not g.any()
+    return isinstance(g, (np.ndarray, np.generic)) and not g.any()
 
 
 def require_distinct(values, name):

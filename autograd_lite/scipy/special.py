@@ -33,42 +33,59 @@ from ..ops.special.bessel import neighbours
 
 # fmt: off
 from ..ops.special.names import (
-    airy, bdtr, bdtrc, beta, betainc, betaincc, betainccinv, betaincinv, betaln, binom,
-    boxcox, boxcox1p, cbrt, chdtr, chdtrc, cosdg, cosm1, cotdg, dawsn, ellipe,
-    ellipeinc, ellipj, ellipk, ellipkinc, ellipkm1, entr, erf, erfc, erfcinv, erfcx,
-    erfi, erfinv, eval_chebyt, eval_chebyu, eval_gegenbauer, eval_genlaguerre,
-    eval_hermite, eval_hermitenorm, eval_jacobi, eval_laguerre, eval_legendre, exp1,
-    exp10, exp2, expi, expit, expm1, expn, exprel, fdtr, fdtrc, fresnel, gamma,
-    gammainc, gammaincc, gammainccinv, gammaincinv, gammaln, gammasgn, gdtr, gdtrc,
-    hankel1, hankel1e, hankel2, hankel2e, huber, hyp0f1, hyp1f1, hyp2f1, hyperu, i0,
-    i0e, i1, i1e, inv_boxcox, inv_boxcox1p, iv, ive, j0, j1, jv, jv as jn, jve, k0, k0e,
-    k1, k1e, kl_div, kn, kv, kve, log1p, log_expit, log_ndtr, loggamma, logit,
-    modstruve, ndtr, ndtri, ndtri_exp, owens_t, pdtr, pdtrc, poch, polygamma, powm1,
-    pseudo_huber, psi, psi as digamma, rel_entr, rgamma, shichi, sici, sindg, softplus,
-    spence, stdtr, struve, tandg, wofz, wrightomega, xlog1py, xlogy, y0, y1, yn, yv,
-    yve,
+    agm, airy, airye, bdtr, bdtrc, bdtri, bei, beip, ber, berp, beta, betainc, betaincc,
+    betainccinv, betaincinv, betaln, binom, boxcox, boxcox1p, btdtria, btdtrib, cbrt,
+    chdtr, chdtrc, chdtri, chdtriv, chndtr, chndtrix, cosdg, cosm1, cotdg, dawsn,
+    ellipe, ellipeinc, ellipj, ellipk, ellipkinc, ellipkm1, entr, erf, erfc, erfcinv,
+    erfcx, erfi, erfinv, eval_chebyc, eval_chebys, eval_chebyt, eval_chebyu,
+    eval_gegenbauer, eval_genlaguerre, eval_hermite, eval_hermitenorm, eval_jacobi,
+    eval_laguerre, eval_legendre, eval_sh_chebyt, eval_sh_chebyu, eval_sh_jacobi,
+    eval_sh_legendre, exp1, exp10, exp2, expi, expit, expm1, expn, exprel, fdtr, fdtrc,
+    fdtri, fdtridfd, fresnel, gamma, gammainc, gammaincc, gammainccinv, gammaincinv,
+    gammaln, gammasgn, gdtr, gdtrc, gdtria, gdtrib, gdtrix, hankel1, hankel1e, hankel2,
+    hankel2e, huber, hyp0f1, hyp1f1, hyp2f1, hyperu, i0, i0e, i1, i1e, inv_boxcox,
+    inv_boxcox1p, it2i0k0, it2j0y0, it2struve0, iti0k0, itj0y0, itmodstruve0,
+    itstruve0, iv, ive, j0, j1, jv, jv as jn, jve, k0, k0e, k1, k1e, kei, keip, kelvin,
+    ker, kerp, kl_div, kn, kv, kve, log1p, log_expit, log_ndtr, log_wright_bessel,
+    loggamma, logit, lpmv, mathieu_cem, mathieu_modcem1, mathieu_modcem2,
+    mathieu_modsem1, mathieu_modsem2, mathieu_sem, modfresnelm, modfresnelp, modstruve,
+    nbdtr, nbdtrc, nbdtri, ndtr, ndtri, ndtri_exp, nrdtrimn, nrdtrisd, owens_t, pbdv,
+    pbvv, pbwa, pdtr, pdtrc, pdtri, poch, polygamma, powm1, pseudo_huber, psi,
+    psi as digamma, radian, rel_entr, rgamma, shichi, sici, sindg, softplus, spence,
+    stdtr, stdtridf, stdtrit, struve, tandg, tklmbda, voigt_profile, wofz,
+    wright_bessel, wrightomega, xlog1py, xlogy, y0, y1, yn, yv, yve, zetac,
 )
 
 __all__ = [
-    "airy", "bdtr", "bdtrc", "beta", "betainc", "betaincc", "betainccinv", "betaincinv",
-    "betaln", "binom", "boxcox", "boxcox1p", "cbrt", "chdtr", "chdtrc", "comb", "cosdg",
-    "cosm1", "cotdg", "dawsn", "digamma", "ellipe", "ellipeinc", "ellipj", "ellipk",
-    "ellipkinc", "ellipkm1", "entr", "erf", "erfc", "erfcinv", "erfcx", "erfi",
-    "erfinv", "eval_chebyt", "eval_chebyu", "eval_gegenbauer", "eval_genlaguerre",
-    "eval_hermite", "eval_hermitenorm", "eval_jacobi", "eval_laguerre", "eval_legendre",
-    "exp1", "exp10", "exp2", "expi", "expit", "expm1", "expn", "exprel", "factorial",
-    "fdtr", "fdtrc", "fresnel", "gamma", "gammainc", "gammaincc", "gammainccinv",
-    "gammaincinv", "gammaln", "gammasgn", "gdtr", "gdtrc", "h1vp", "h2vp", "hankel1",
-    "hankel1e", "hankel2", "hankel2e", "huber", "hyp0f1", "hyp1f1", "hyp2f1", "hyperu",
-    "i0", "i0e", "i1", "i1e", "inv_boxcox", "inv_boxcox1p", "iv", "ive", "ivp", "j0",
-    "j1", "jn", "jv", "jve", "jvp", "k0", "k0e", "k1", "k1e", "kl_div", "kn", "kv",
-    "kve", "kvp", "lambertw", "log1p", "log_expit", "log_ndtr", "log_softmax",
-    "loggamma", "logit", "logsumexp", "modstruve", "multigammaln", "ndtr", "ndtri",
-    "ndtri_exp", "owens_t", "pdtr", "pdtrc", "perm", "poch", "polygamma", "powm1",
-    "pseudo_huber", "psi", "rel_entr", "rgamma", "shichi", "sici", "sinc", "sindg",
-    "softmax", "softplus", "spence", "spherical_in", "spherical_jn", "spherical_kn",
-    "spherical_yn", "stdtr", "struve", "tandg", "wofz", "wrightomega", "xlog1py",
-    "xlogy", "y0", "y1", "yn", "yv", "yve", "yvp", "zeta",
+    "agm", "airy", "airye", "assoc_laguerre", "bdtr", "bdtrc", "bdtri", "bei", "beip",
+    "ber", "berp", "beta", "betainc", "betaincc", "betainccinv", "betaincinv", "betaln",
+    "binom", "boxcox", "boxcox1p", "btdtria", "btdtrib", "cbrt", "chdtr", "chdtrc",
+    "chdtri", "chdtriv", "chndtr", "chndtrix", "comb", "cosdg", "cosm1", "cotdg",
+    "dawsn", "digamma", "diric", "ellipe", "ellipeinc", "ellipj", "ellipk", "ellipkinc",
+    "ellipkm1", "entr", "erf", "erfc", "erfcinv", "erfcx", "erfi", "erfinv",
+    "eval_chebyc", "eval_chebys", "eval_chebyt", "eval_chebyu", "eval_gegenbauer",
+    "eval_genlaguerre", "eval_hermite", "eval_hermitenorm", "eval_jacobi",
+    "eval_laguerre", "eval_legendre", "eval_sh_chebyt", "eval_sh_chebyu",
+    "eval_sh_jacobi", "eval_sh_legendre", "exp1", "exp10", "exp2", "expi", "expit",
+    "expm1", "expn", "exprel", "factorial", "fdtr", "fdtrc", "fdtri", "fdtridfd",
+    "fresnel", "gamma", "gammainc", "gammaincc", "gammainccinv", "gammaincinv",
+    "gammaln", "gammasgn", "gdtr", "gdtrc", "gdtria", "gdtrib", "gdtrix", "h1vp",
+    "h2vp", "hankel1", "hankel1e", "hankel2", "hankel2e", "huber", "hyp0f1", "hyp1f1",
+    "hyp2f1", "hyperu", "i0", "i0e", "i1", "i1e", "inv_boxcox", "inv_boxcox1p",
+    "it2i0k0", "it2j0y0", "it2struve0", "iti0k0", "itj0y0", "itmodstruve0",
+    "itstruve0", "iv", "ive", "ivp", "j0", "j1", "jn", "jv", "jve", "jvp", "k0", "k0e",
+    "k1", "k1e", "kei", "keip", "kelvin", "ker", "kerp", "kl_div", "kn", "kv", "kve",
+    "kvp", "lambertw", "log1p", "log_expit", "log_ndtr", "log_softmax",
+    "log_wright_bessel", "loggamma", "logit", "logsumexp", "lpmv", "mathieu_cem",
+    "mathieu_modcem1", "mathieu_modcem2", "mathieu_modsem1", "mathieu_modsem2",
+    "mathieu_sem", "modfresnelm", "modfresnelp", "modstruve", "multigammaln", "nbdtr",
+    "nbdtrc", "nbdtri", "ndtr", "ndtri", "ndtri_exp", "nrdtrimn", "nrdtrisd", "owens_t",
+    "pbdv", "pbvv", "pbwa", "pdtr", "pdtrc", "pdtri", "perm", "poch", "polygamma",
+    "powm1", "pseudo_huber", "psi", "radian", "rel_entr", "rgamma", "shichi", "sici",
+    "sinc", "sindg", "softmax", "softplus", "spence", "spherical_in", "spherical_jn",
+    "spherical_kn", "spherical_yn", "stdtr", "stdtridf", "stdtrit", "struve", "tandg",
+    "tklmbda", "voigt_profile", "wofz", "wright_bessel", "wrightomega", "xlog1py",
+    "xlogy", "y0", "y1", "yn", "yv", "yve", "yvp", "zeta", "zetac",
 ]
 # fmt: on
 
@@ -76,6 +93,16 @@ for _name in __all__:
     _ufunc = getattr(scipy.special, _name, None)
     if isinstance(_ufunc, np.ufunc) and isinstance(globals().get(_name), Special):
         NUMPY_EQUIVALENT.setdefault(_ufunc, globals()[_name])
+
+
+def __getattr__(name: str) -> Any:
+    if not name.startswith("_") and hasattr(scipy.special, name):
+        raise AttributeError(
+            f"scipy.special.{name} has no differentiable version here. For constants "
+            "use SciPy's own; for derivatives define a primitive with its rule (defvjp)"
+        )
+    raise AttributeError(f"autograd_lite.scipy.special has no {name!r}")
+
 
 # -- exponentials over axes -----------------------------------------------------------
 
@@ -196,6 +223,25 @@ def factorial(n: Any) -> Any:
     n = operand(n)
     negative = n < 0
     return where(negative, 0.0, ops.gamma(where(negative, 1.0, n) + 1))
+
+
+# -- other names of the same functions ------------------------------------------------
+
+
+@implements(scipy.special.assoc_laguerre)
+def assoc_laguerre(x: Any, n: Any, k: Any = 0.0) -> Any:
+    """Return the generalised Laguerre polynomial of degree n and parameter k."""
+    return ops.eval_genlaguerre(n, k, operand(x))
+
+
+@implements(scipy.special.diric)
+def diric(x: Any, n: int) -> Any:
+    """Return Dirichlet's kernel, sin(n x / 2) / (n sin(x / 2)), for an integer n."""
+    x = operand(x)
+    turns = np.round(stop_gradient(x) / (2 * math.pi))
+    x = (x - 2 * math.pi * turns) / 2
+    sign = where((turns % 2 == 1) & (n % 2 == 0), -1.0, 1.0)
+    return sign * sinc(n / math.pi * x) / sinc(x / math.pi)
 
 
 # -- Bessel functions and their derivatives -------------------------------------------

@@ -17,6 +17,7 @@ from ...core import Primitive, defjvp, defvjp
 from ...errors import UnsupportedError
 from ..basic import Ufunc
 from ..elementwise import where
+from ..matrices import vanishes
 
 Slope = Callable[..., Any]
 
@@ -111,10 +112,13 @@ def special_pair(name: str, doc: str, nin: int, nout: int, *slopes: Any) -> Spec
 def _joint_pullback(slope: Slope) -> Callable[..., Any]:
     def rule(ans: Any, *args: Any) -> Callable[[Any], Any]:
         def pull(g: Any) -> Any:
-            first, *rest = [y_bar * d for y_bar, d in zip(g, slope(ans, *args))]
-            for term in rest:
-                first = first + term
-            return first
+            pairs = list(zip(g, slope(ans, *args)))
+            # What isn't used may have an infinite derivative.
+            used = [pair for pair in pairs if not vanishes(pair[0])] or pairs[:1]
+            total = used[0][0] * used[0][1]
+            for y_bar, d in used[1:]:
+                total = total + y_bar * d
+            return total
 
         return pull
 

@@ -40,6 +40,19 @@ ellipe = special(
     lambda ans, m: -math.pi / 8 * hyp2f1(0.5, 1.5, 2.0, m),
 )
 
+
+def mean_slope(mean, a, b):
+    """Return the derivative in b of agm(a, b) = pi a / (2 K(1 - b^2 / a^2))."""
+    return mean * mean * hyp2f1(0.5, 0.5, 2.0, 1 - (b / a) ** 2) / (2 * a * b)
+
+
+agm = special(
+    "agm",
+    "The arithmetic-geometric mean of a and b (DLMF 19.8.5).",
+    lambda ans, a, b: mean_slope(ans, b, a),
+    lambda ans, a, b: mean_slope(ans, a, b),
+)
+
 # -- incomplete integrals -------------------------------------------------------------
 
 

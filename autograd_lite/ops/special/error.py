@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from ..basic import real
 from ..elementwise import cos, exp, sin, where
 from .base import scipy_special, series, special, special_pair
 
@@ -69,10 +70,51 @@ def dawsn_slope(ans, x):
 
 dawsn = special("dawsn", "Dawson's integral (DLMF 7.2.5).", dawsn_slope)
 
+
+def wofz_slope(ans, z):
+    """Return 2i/sqrt(pi) - 2 z w(z), by its series where z is large, not below 0."""
+    far = (np.abs(z) > FAR) & (np.imag(z) >= 0)
+    t = 1 / where(far, z, FAR) ** 2
+    near = 1j * TWO_OVER_ROOT_PI - 2 * where(far, 0.0, z) * ans
+    return where(far, -1j * TWO_OVER_ROOT_PI / 2 * t * series(t, ODD_FACTORIALS), near)
+
+
 wofz = special(
-    "wofz",
-    "The Faddeeva function exp(-z^2) erfc(-iz) (DLMF 7.2.3).",
-    lambda ans, z: 1j * TWO_OVER_ROOT_PI - 2 * z * ans,
+    "wofz", "The Faddeeva function exp(-z^2) erfc(-iz) (DLMF 7.2.3).", wofz_slope
+)
+
+# -- the Voigt profile ----------------------------------------------------------------
+
+EVEN_FACTORIALS = ODD_FACTORIALS * 2 * np.arange(1, 9)  # of the second derivative
+
+
+def voigt_curve(x, sigma, gamma, order):
+    """Return the derivative in x, of order 1 or 2, of w(z) / (sigma sqrt(2 pi)).
+
+    z = u / (sigma sqrt(2)), u = x + i gamma; the real part of the function is the
+    profile (DLMF 7.19.4). Where z is large, a series in sigma / u does not cancel.
+    """
+    u = x + 1j * gamma
+    far = np.abs(u) > FAR * math.sqrt(2) * sigma
+    v, s = where(far, u, 1.0), where(far, sigma, 0.0)
+    t = 2 * (s / v) ** 2
+    s = where(far, 1.0, sigma) * math.sqrt(2)
+    z = where(far, 0.0, u) / s
+    w = wofz(z)
+    slope = wofz_slope(w, z)
+    if order == 1:
+        distant = -1j / math.pi * series(t, ODD_FACTORIALS) / v**2
+        return where(far, distant, slope / (s * s * math.sqrt(math.pi)))
+    distant = 1j / math.pi * series(t, EVEN_FACTORIALS) / v**3
+    return where(far, distant, -2 * (w + z * slope) / (s**3 * math.sqrt(math.pi)))
+
+
+voigt_profile = special(
+    "voigt_profile",
+    "The convolution of a normal density (sigma) and a Cauchy density (gamma) at x.",
+    lambda ans, x, sigma, gamma: real(voigt_curve(x, sigma, gamma, 1)),
+    lambda ans, x, sigma, gamma: sigma * real(voigt_curve(x, sigma, gamma, 2)),
+    lambda ans, x, sigma, gamma: real(1j * voigt_curve(x, sigma, gamma, 1)),
 )
 
 erfinv = special(

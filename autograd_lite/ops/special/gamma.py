@@ -133,3 +133,5 @@ riemann_zeta = special(
     lambda ans, s: zeta_slope(s, 1.0),
     impl=lambda s: scipy_special().zeta(s),
 )
+
+zetac = special("zetac", "zeta(s) - 1.", lambda ans, s: zeta_slope(s, 1.0))

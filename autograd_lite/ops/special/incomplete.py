@@ -68,10 +68,11 @@ def exponential_derivative(orders: tuple[int, int], partial: Callable[..., Any])
 def flattened(fun: Callable[..., Any], *args: Any) -> Any:
     """Return fun of the arguments as float64 vectors of one length, in their shape."""
     dtype = np.result_type(*[np.asarray(a) for a in args], np.float32)
-    arrays = np.broadcast_arrays(*[np.asarray(a, float) for a in args])
+    shape = np.broadcast_shapes(*[np.shape(a) for a in args])
+    arrays = [np.broadcast_to(np.asarray(a, float), shape) for a in args]
     with np.errstate(all="ignore"):
         total = fun(*[a.ravel() for a in arrays])
-    return total.reshape(arrays[0].shape).astype(dtype)[()]
+    return total.reshape(shape).astype(dtype)[()]
 
 
 # -- incomplete gamma functions -------------------------------------------------------

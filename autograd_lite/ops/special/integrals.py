@@ -135,3 +135,35 @@ hyp0f1: Special = special(
     unknown,
     lambda ans, v, z: hyp0f1(v + 1, z) / v,
 )
+
+wright_bessel: Special = special(
+    "wright_bessel",
+    "Wright's generalised Bessel function (DLMF 10.46.1).",
+    unknown,
+    unknown,
+    lambda ans, a, b, x: wright_bessel(a, a + b, x),
+)
+
+log_wright_bessel: Special = special(
+    "log_wright_bessel",
+    "The logarithm of wright_bessel.",
+    unknown,
+    unknown,
+    lambda ans, a, b, x: exp(log_wright_bessel(a, a + b, x) - ans),
+)
+
+# -- associated Legendre functions ----------------------------------------------------
+
+
+def lpmv_slope(ans, m, v, x):
+    """Return the derivative of P_v^m (DLMF 14.10.5); NaN at -1 and 1."""
+    return ((v + 1) * x * ans - (v - m + 1) * lpmv(m, v + 1, x)) / ((1 - x) * (1 + x))
+
+
+lpmv: Special = special(
+    "lpmv",
+    "The associated Legendre function of order m and degree v (DLMF 14.3.1).",
+    unknown,
+    unknown,
+    lpmv_slope,
+)

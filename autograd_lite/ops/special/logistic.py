@@ -197,3 +197,11 @@ tandg = special(
 cotdg = special(
     "cotdg", "The cotangent of degrees.", lambda ans, x: -DEGREE * (1 + ans * ans)
 )
+
+radian = special(
+    "radian",
+    "Degrees, minutes and seconds in radians.",
+    lambda ans, d, m, s: DEGREE,
+    lambda ans, d, m, s: DEGREE / 60,
+    lambda ans, d, m, s: DEGREE / 3600,
+)

@@ -93,10 +93,12 @@ def highest(xs: Flat) -> Trace | None:
 
 
 def picked(values: Flat, argnums: Flat) -> tuple[Any, ...]:
+    """Return the values at some positions."""
     return tuple([values[i] for i in argnums])
 
 
 def constant_if_integer(y: Any) -> Any:
+    """Return an array without its trace where it has no derivative."""
     return y if y.dtype.kind in "fc" else stop_gradient(y)
 
 
@@ -172,6 +174,14 @@ def rule_place(name: str, rule: Callable[..., Any]) -> str:
     code = getattr(rule, "__code__", None)
     where = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
     return f"the rule {getattr(rule, '__name__', rule)} of {name}{where}"
+
+
+def pair(result: Any, rule: str, of: str) -> tuple[Any, Any]:
+    """Return what a rule returned; raise unless that is a pair."""
+    if type(result) is tuple and len(result) == 2:
+        return result
+    kind = type(result).__name__
+    raise RuleError(f"{rule} must return a pair {of}, got {kind}")
 
 
 def matching(

@@ -31,6 +31,7 @@ from .arguments import (
     highest,
     is_differentiated,
     matching,
+    pair,
     picked,
     positions,
     rule_place,
@@ -165,13 +166,9 @@ class custom_vjp(_CustomFunction):
 
         def flat_fwd(*xs: Any) -> tuple[Flat, Flat]:
             result = fwd(*given.all(xs))
-            if type(result) is not tuple or len(result) != 2:
-                raise RuleError(
-                    f"{forward_name} must return a pair (output, residuals), got "
-                    f"{type(result).__name__}"
-                )
-            outs, outdef = tree.flatten(result[0])
-            residuals, rebuild = arrays_of(result[1])
+            out, kept = pair(result, forward_name, "(output, residuals)")
+            outs, outdef = tree.flatten(out)
+            residuals, rebuild = arrays_of(kept)
             outdefs[:], residual_rebuilds[:] = [outdef], [rebuild]
             skeleton[:] = [Shaped(x) for x in given.filled(xs)]
             return [as_array(y) for y in outs], residuals
@@ -335,16 +332,12 @@ class custom_jvp(_CustomFunction):
                 dots[i] = x_dot
             tangents = tree.unflatten(given.treedef, dots)
             result = rule(*given.fixed, given.differentiable(xs), tangents)
-            if type(result) is not tuple or len(result) != 2:
-                raise RuleError(
-                    f"{name} must return a pair (output, tangent), got "
-                    f"{type(result).__name__}"
-                )
-            outs, outdef = tree.flatten(result[0])
+            out, out_dot = pair(result, name, "(output, tangent)")
+            outs, outdef = tree.flatten(out)
             outdefs[:] = [outdef]
             outs = [as_array(y) for y in outs]
             shapes = [Shaped(y) for y in outs]
-            found = matching(result[1], outdef, shapes, name)
+            found = matching(out_dot, outdef, shapes, name)
             return outs, [
                 np.zeros(y.shape, y.dtype)[()] if dot is None else dot
                 for y, dot in zip(outs, found)

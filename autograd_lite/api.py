@@ -16,6 +16,7 @@ from . import tree
 from .core import Tracer, concrete
 from .errors import ArgumentError, DifferentiationTypeError, NonScalarOutputError
 from .forward import jvp_flat, primal_of
+from .guard import explain
 from .ops.basic import cast
 from .reverse import Tape, as_array, new_tape, separate, slot_of, strip
 
@@ -87,17 +88,22 @@ def value_and_grad(
         arrays = float_leaves(leaves, selected)
         tape = new_tape()
         try:
-            variables = [tape.variable(x) for x in arrays]
+            variables = [tape.input(x) for x in arrays]
             new_args, new_kwargs = rebuild(tree.unflatten(treedef, variables))
             out = fun(*new_args, **new_kwargs)
             out, aux = split_aux(out) if has_aux else (out, None)
             _check_scalar(out, fun)
+            tape.open = False
+            slot = slot_of(tape, out)
+            value = as_array(strip(tape, out))
+            seeds = [] if slot is None else [(slot, value.dtype.type(1))]
+            x_bars = separate(tape.backward(seeds, range(len(arrays))))
+        except ValueError as error:
+            explain(error)
+            raise
         finally:
             tape.open = False
-        slot = slot_of(tape, out)
-        value = as_array(strip(tape, out))
-        seeds = [] if slot is None else [(slot, value.dtype.type(1))]
-        x_bars = separate(tape.backward(seeds, range(len(arrays))))
+            tape.release()
         gradient = tree.unflatten(treedef, x_bars)
         if has_aux:
             return (value, _strip_tree(tape, aux)), gradient
@@ -110,8 +116,9 @@ def vjp(fun: Fun, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """Return `fun(*primals)` and its pullback.
 
     The pullback takes a cotangent, a tree like the output, and returns a tuple of
-    cotangents, one tree per primal. It may be called many times. With `has_aux`, `fun`
-    returns (output, aux) and `vjp` returns (output, pullback, aux).
+    cotangents, one tree per primal. It may be called many times; the primals, the
+    output and captured arrays that it needs are read-only as long as it exists. With
+    `has_aux`, `fun` returns (output, aux) and `vjp` returns (output, pullback, aux).
 
     >>> from autograd_lite import vjp
     >>> y, pullback = vjp(lambda a, b: a * b, 2.0, np.ones(2))
@@ -122,9 +129,12 @@ def vjp(fun: Fun, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     arrays = float_leaves(leaves, primals)
     tape = new_tape()
     try:
-        variables = [tape.variable(x) for x in arrays]
+        variables = [tape.input(x) for x in arrays]
         out = fun(*tree.unflatten(treedef, variables))
         out, aux = split_aux(out) if has_aux else (out, None)
+    except ValueError as error:
+        explain(error)
+        raise
     finally:
         tape.open = False
     outs, outdef = tree.flatten(out)
@@ -137,7 +147,7 @@ def vjp(fun: Fun, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
         x_bars = tape.backward(seeds, range(len(arrays)), keep=True)
         return tree.unflatten(treedef, separate(x_bars, gs))
 
-    y = tree.unflatten(outdef, values)
+    y = tree.unflatten(outdef, [tape.lend(value) for value in values])
     return (y, pullback, _strip_tree(tape, aux)) if has_aux else (y, pullback)
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
+from sys import getrefcount
 from typing import Any, Final
 
 import numpy as np
 
 from .core import Primitive, Trace, Tracer, check_alive, is_tracer, no_cotangent
 from .errors import RuleError
+from .guard import SMALL_INPUT, SMALL_VIEW, lend, lock, unlock
 from .ops.basic import add, conform
 from .ops.index import ScatterSum
 
@@ -51,12 +53,13 @@ class Tape(Trace):
     threads at once, but the function itself must not hand its variables to others.
     """
 
-    __slots__ = ("avals", "entries")
+    __slots__ = ("avals", "entries", "held")
 
     def __init__(self) -> None:
         super().__init__()
         self.entries: list[Entry] = []
         self.avals: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
+        self.held: dict[int, tuple[Any, Any]] = {}  # locked arrays, our views; by id
 
     def variable(self, value: Any) -> Variable:
         """Return a new variable that holds `value`."""
@@ -77,19 +80,29 @@ class Tape(Trace):
         values: list[Any] = []
         argnums: list[int] = []
         slots: list[int] = []
+        captured: list[Any] | None = None
         apply: Callable[..., Any] = primitive.impl
         for i, arg in enumerate(args):
             if isinstance(arg, Variable) and arg.owner is self:
                 argnums.append(i)
                 slots.append(arg.slot)
                 arg = arg.value
-            if isinstance(arg, Tracer):  # of an enclosing transformation
+                if isinstance(arg, Tracer):  # of an enclosing transformation
+                    apply = primitive
+            elif isinstance(arg, Tracer):
                 apply = primitive
+            elif isinstance(arg, np.ndarray):
+                if captured is None:
+                    captured = []
+                arg = self._capture(arg, captured)
             values.append(arg)
         ans = apply(*values, **params) if params else apply(*values)
         if not primitive.differentiable:
             return ans
         pulls = pullbacks(primitive, argnums, ans, values, params)
+        if captured:
+            arg = None  # a reference less to count
+            self._hold_kept(captured)
         if primitive.multiple:
             outs = tuple([self.variable(as_array(a)) for a in ans])
             filled = tuple([out.slot for out in outs])
@@ -101,6 +114,62 @@ class Tape(Trace):
             out = self.variable(as_array(ans))
         self.entries.append((out.slot, primitive, slots, pulls))
         return out
+
+    def input(self, x: Any) -> Variable:
+        """Return a new variable for an array of the caller's, who may write to it.
+
+        A small array is copied, others are read-only until `release`.
+        """
+        if isinstance(x, np.ndarray):
+            small = x.nbytes <= SMALL_INPUT
+            x = x.copy(order="K") if small else self._hold(x)
+        return self.variable(x)
+
+    def lend(self, y: Any) -> Any:
+        """Return a result for the caller to read only, until `release`."""
+        if not isinstance(y, np.ndarray):
+            return y
+        lent = lend(y)
+        self.held[id(lent)] = lent, y
+        return lent
+
+    def release(self) -> None:
+        """Make the arrays writable again that this tape has held."""
+        held, self.held = self.held, {}
+        if held:
+            unlock([array for array, _ in held.values()])
+
+    def __del__(self) -> None:
+        self.release()
+
+    def _hold(self, array: Any) -> Any:
+        """Make an array read-only until `release`; return a view as it was."""
+        found = self.held.get(id(array))
+        if found is None:
+            found = self.held[id(array)] = array, lock(array)
+        return found[1]
+
+    def _capture(self, array: Any, captured: list[Any]) -> Any:
+        """Return a captured array as a primitive and its rules are to have it.
+
+        A view that pullbacks may keep is added to `captured`, with the counts of
+        references by which `_hold_kept` will know.
+        """
+        found = self.held.get(id(array))
+        if found is not None:
+            return found[1]
+        if array.base is not None and array.nbytes <= SMALL_VIEW:
+            return array.copy(order="K")
+        view = array.view()
+        captured.append((array, view, getrefcount(view.base)))
+        return view
+
+    def _hold_kept(self, captured: list[Any]) -> None:
+        """Lock those of the captured arrays that the pullbacks just made refer to."""
+        for array, view, owners in captured:
+            # `captured`, the list of values, `view` and the call make four
+            if getrefcount(view) > 4 or getrefcount(view.base) > owners:
+                self._hold(array)
 
     def backward(
         self,

@@ -1,0 +1,170 @@
+"""Arrays that a tape holds cannot change under it, and are as before when it is done."""
+
+import gc
+import threading
+
+import numpy as np
+import pytest
+
+import autograd_lite.numpy as anp
+from autograd_lite import checkpoint, grad, hessian, value_and_grad, vjp
+
+BIG = 5000  # elements: more than are copied
+
+
+@pytest.fixture
+def buffer():
+    """An array that owns its memory."""
+    return np.arange(1.0, 4.0)
+
+
+def test_a_captured_array_that_is_written_to_is_an_error(buffer):
+    def f(x):
+        y = (x * buffer).sum()
+        buffer[0] = 7.0
+        return y
+
+    with pytest.raises(ValueError, match="read-only") as caught:
+        grad(f)(np.ones(3))
+    assert "buffer.copy()" in "".join(caught.value.__notes__)
+    buffer[0] = 8.0  # restored, although the function failed
+
+
+def test_an_array_that_is_not_kept_stays_writable(buffer):
+    def f(x):
+        y = (x + buffer).sum()
+        buffer[0] = 7.0
+        return y
+
+    np.testing.assert_array_equal(grad(f)(np.ones(3)), np.ones(3))
+
+
+def test_rows_filled_one_after_another_give_the_right_gradient():
+    rows = np.zeros((4, 3))
+
+    def f(x):
+        total = 0.0
+        for i in range(3):
+            total = total + (x * rows[i]).sum()
+            rows[i] = 100.0
+            rows[i + 1] = i + 1
+        return total
+
+    np.testing.assert_array_equal(grad(f)(np.ones(3)), np.full(3, 0.0 + 1 + 2))
+
+
+def test_a_large_view_locks_its_owner():
+    rows = np.ones((2, BIG))
+
+    def f(x):
+        y = (x * rows[0]).sum()
+        rows[0, 0] = 2.0
+        return y
+
+    with pytest.raises(ValueError, match="read-only"):
+        grad(f)(np.ones(BIG))
+    rows[0, 0] = 3.0
+
+
+@pytest.mark.parametrize("n", [3, BIG])
+def test_the_differentiated_array_may_not_change(n):
+    x0 = np.ones(n)
+
+    def f(x):
+        y = (x**2).sum()
+        x0[0] = 50.0
+        return y
+
+    if n == BIG:
+        with pytest.raises(ValueError, match="read-only"):
+            grad(f)(x0)
+    else:
+        np.testing.assert_array_equal(grad(f)(x0), np.full(n, 2.0))
+    x0[0] = 2.0
+
+
+@pytest.mark.parametrize("n", [3, BIG])
+def test_a_pullback_holds_what_it_needs_as_long_as_it_lives(n):
+    x, c = np.linspace(1, 2, n), np.ones(n)
+    y, pullback = vjp(lambda x: anp.exp(x) * c, x)
+    for array in (y, c, *([x] if n == BIG else [])):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 3.0
+    np.testing.assert_allclose(pullback(np.ones(n))[0], np.exp(x))
+    del pullback
+    for array in (x, y, c):
+        array[0] = 3.0
+
+
+def test_two_pullbacks_share_a_view_and_its_owner():
+    owner = np.ones(2 * BIG)
+    view = owner[:BIG]
+    _, first = vjp(lambda x: (x * owner[:BIG]).sum() + (x**2).sum(), np.ones(BIG))
+    _, second = vjp(lambda x: (x * view).sum(), np.ones(BIG))
+    del first
+    assert not view.flags.writeable and not owner.flags.writeable
+    del second
+    assert view.flags.writeable and owner.flags.writeable
+
+
+def test_the_owner_may_be_let_go_last():
+    owner = np.ones(2 * BIG)
+    view = owner[:BIG]
+    _, of_owner = vjp(lambda x: (x * owner).sum(), np.ones(2 * BIG))
+    _, of_view = vjp(lambda x: (x * view).sum(), np.ones(BIG))
+    del of_view
+    assert not view.flags.writeable
+    del of_owner
+    assert view.flags.writeable and owner.flags.writeable
+
+
+def test_what_was_read_only_stays_so():
+    x = np.broadcast_to(np.ones(1), (BIG,))
+    c = np.ones(BIG)
+    c.flags.writeable = False
+    grad(lambda x: (x * c).sum())(x)
+    assert not x.flags.writeable and not c.flags.writeable
+
+
+def test_nested_transformations_and_checkpoints_restore(buffer):
+    f = checkpoint(lambda x, c: (x**3 * c).sum())
+    assert hessian(lambda x: f(x, buffer))(np.ones(3)).shape == (3, 3)
+    assert grad(lambda x: (x * buffer).sum())(buffer).shape == (3,)
+    buffer[0] = 5.0
+
+
+def test_a_gradient_may_be_written_to(buffer):
+    x_bar = grad(lambda x: (x * buffer).sum())(np.ones(3))
+    x_bar += 1.0
+    np.testing.assert_array_equal(buffer, [1.0, 2.0, 3.0])
+
+
+def test_threads_share_captured_arrays():
+    weights = np.linspace(1, 2, BIG)
+    failures = []
+
+    def work():
+        for _ in range(50):
+            value, x_bar = value_and_grad(lambda x: (x * weights).sum())(np.ones(BIG))
+            if not np.array_equal(x_bar, weights):
+                failures.append(value)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert weights.flags.writeable
+
+
+def test_nothing_is_left_locked_by_a_program_of_many_gradients(buffer):
+    from autograd_lite.guard import _LOCKS
+
+    gc.collect()
+    before = len(_LOCKS)
+    for _ in range(20):
+        _, pullback = vjp(lambda x: anp.tanh(x * buffer), np.ones(3))
+        pullback(np.ones(3))
+    del pullback
+    assert len(_LOCKS) == before

@@ -17,7 +17,8 @@ from autograd_lite.errors import (
 )
 from autograd_lite.testing import check_grads
 from autograd_lite.testing.numerical import central, one_sided
-from autograd_lite.testing.verdict import ratio, worst_element
+from autograd_lite.testing.report import ratio
+from autograd_lite.testing.verdict import worst_element
 
 pytestmark = pytest.mark.filterwarnings("error")
 

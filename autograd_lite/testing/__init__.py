@@ -7,5 +7,11 @@
 
 from ..errors import GradientCheckError, GradientCheckWarning
 from .grads import check_grads
+from .report import Element, Finding, Report
 
-__all__ = ["GradientCheckError", "GradientCheckWarning", "check_grads"]
+# fmt: off
+__all__ = [
+    "check_grads", "Report", "Finding", "Element",
+    "GradientCheckError", "GradientCheckWarning",
+]
+# fmt: on

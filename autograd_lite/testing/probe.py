@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +14,7 @@ import numpy as np
 from ..api import jvp, vjp
 from .numerical import Estimate, central, one_sided
 from .spaces import (
+    EPS,
     Arrays,
     FlatFunction,
     epsilon,
@@ -29,18 +32,40 @@ CLOSE: Final = 1e-6  # a step on which smooth functions are straight
 ROUNDING: Final = 100.0  # machine epsilons of the result that a derivative may be off
 
 
+QUICK: Final = 4.0  # the step of a first look, in cube roots of the machine epsilon
+IMAGINARY: Final = 1e-30  # a step that is never subtracted from anything
+COARSE: Final = 0.3  # an error bar that still tells a derivative from zero
+
+Rule = Callable[..., tuple[Any, ...]]
+
+
 @dataclasses.dataclass(frozen=True)
 class Level:
-    """A function under check, the user's or a derivative of it, and the settings."""
+    """A function under check, the user's or a derivative of it, and the settings.
+
+    `rules` are its derivatives as functions of its arguments and a direction, where
+    they don't come from tracing it.
+    """
 
     fun: FlatFunction
     xs: Arrays
+    ys: Sequence[Any]
     names: list[str]  # of the arguments
-    trail: tuple[str, ...]  # the modes that made this function out of the user's
     title: str
-    rtol: float | None
-    atol: float
     rng: np.random.Generator
+    rtol: float | None = None
+    atol: float = 0.0
+    trail: tuple[str, ...] = ()  # the modes that made this function out of the user's
+    rules: Mapping[str, Rule] | None = None
+
+    def derived(self, mode: str) -> Rule:
+        """Return the pullback or pushforward, taking the arguments as well."""
+        if self.rules is not None:
+            return self.rules[mode]
+        fun, n = self.fun, len(self.xs)
+        if mode == "rev":
+            return lambda *both: vjp(fun, *both[:n])[1](both[n:])
+        return lambda *both: jvp(fun, both[:n], both[n:])[1]
 
     def tolerance(self, eps: float) -> float:
         """Return the relative tolerance for arithmetic of this machine epsilon."""
@@ -49,11 +74,11 @@ class Level:
         return next(rtol for limit, rtol in RTOL if eps <= limit)
 
     def where(self, mode: str) -> str:
-        """Say what is being checked: function, mode and order."""
+        """Say what is being checked: mode and order."""
         kind = {"rev": "reverse mode", "fwd": "forward mode"}[mode]
         order = len(self.trail) + 1
         path = f" ({' of '.join([mode, *reversed(self.trail)])})" if self.trail else ""
-        return f"{self.title}: {kind}, order {order}{path}"
+        return f"{kind}, order {order}{path}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,9 +95,8 @@ class Probe:
 
     def derivative(self, us: Arrays) -> Sequence[Any]:
         """Return the pullback of `ws`, or the tangents that `us` causes."""
-        if self.mode == "rev":
-            return vjp(self.level.fun, *self.xs)[1](tuple(self.ws))
-        return jvp(self.level.fun, self.xs, us)[1]
+        given = self.ws if self.mode == "rev" else us
+        return self.level.derived(self.mode)(*self.xs, *given)
 
     def analytic(self, us: Arrays) -> float:
         """Return the derivative along `us` by the mode under check."""
@@ -85,6 +109,54 @@ class Probe:
         """
         noise = self.rounding + self.eps * finite(expected)
         return central(lambda t: self.value(us, t), noise, self.eps, enough)
+
+    def glance(self) -> tuple[Estimate, float]:
+        """Return one central difference, and half the gap of the one-sided slopes.
+
+        Two values of the function only: enough to see that a derivative is right, as
+        no wrong one comes so close by chance, but not to condemn it.
+        """
+        h = QUICK * self.eps ** (1 / 3)
+        right, left = self.value(self.us, h), self.value(self.us, -h)
+        bend = abs(right - 2 * inner(self.ys, self.ws) + left) / (2 * h)
+        error = self.rounding / h + h * bend
+        return Estimate((right - left) / (2 * h), error, h), bend
+
+    @property
+    def free(self) -> Arrays:
+        """The direction that the derivative is multiplied with in the end."""
+        return self.us if self.mode == "rev" else self.ws
+
+    def scale(self, a: float, b: float) -> float:
+        """Return the magnitude that two values of the derivative are judged by."""
+        return max(finite(a), finite(b))
+
+    def negligible(self, a: float) -> bool:
+        """Return whether a derivative is no more than rounding makes of a zero."""
+        return abs(a) <= ROUNDING * self.eps * self.size + self.level.atol
+
+    def confirmed(self, analytic: float, estimate: Estimate) -> bool:
+        """Return whether the complex step agrees with a derivative.
+
+        Im f(x + i h u) / h is exact for a tiny h where f is analytic and takes complex
+        arrays (W. Squire and G. Trapp, 1998, "Using complex variables to estimate
+        derivatives of real functions"). A function that takes magnitudes or real parts
+        inside gives something else without a complaint: so the two must be near the
+        finite difference as well, and the complex step never condemns.
+        """
+        if not estimate.error <= COARSE * abs(analytic):
+            return False
+        if any(x.dtype.kind == "c" for x in self.xs):
+            return False
+        xs = [x + 1j * IMAGINARY * u for x, u in zip(self.xs, self.us, strict=True)]
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")  # a cast to real is seen in the result
+                ys = self.level.fun(*xs)
+                slope = inner([np.imag(y) for y in ys], self.ws) / IMAGINARY
+        except (TypeError, ValueError, RuntimeError):  # it takes no complex numbers
+            return False
+        return abs(slope - analytic) <= self.tolerance(slope, analytic)
 
     def slopes(self) -> tuple[Estimate, Estimate]:
         """Return the derivatives from the right and from the left."""
@@ -110,13 +182,13 @@ class Probe:
         rest = np.abs(np.diff(values, 4)).max() / math.sqrt(70)
         return dataclasses.replace(self, noise=finite(2 * float(rest)))
 
-    @property
+    @functools.cached_property
     def eps(self) -> float:
         """The machine epsilon of the arithmetic."""
         known = epsilon([*self.xs, *self.ys])
         return min(max(known, self.noise / (self.size or 1.0)), 0.1)
 
-    @property
+    @functools.cached_property
     def size(self) -> float:
         """The magnitude of the weighted results."""
         return size_of(self.ws, self.ys)
@@ -152,17 +224,20 @@ class Probe:
 
     def widened(self) -> Probe | None:
         """Return the probe in double precision; None if it is so, or can't be."""
-        double = epsilon([1.0])
-        if self.eps <= double:
+        if self.eps <= EPS:
             return None
         xs = widen(self.xs)
         try:
             ys = self.level.fun(*xs)
-        except (TypeError, ValueError):  # it accepts nothing but its own dtype
+        except (
+            TypeError,
+            ValueError,
+            RuntimeError,
+        ):  # it accepts nothing but its own dtype
             return None
         ws = like(self.ws, ys)
         change = abs(inner(ys, ws) - inner(self.ys, self.ws))
-        if epsilon(ys) > double or change > 1e-2 * size_of(ys, ws):
+        if epsilon(ys) > EPS or change > 1e-2 * size_of(ys, ws):
             return None
         return dataclasses.replace(self, xs=xs, ys=ys, us=like(self.us, xs), ws=ws)
 

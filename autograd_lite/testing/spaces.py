@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from ..errors import ArgumentError
 Arrays = list[Any]
 FlatFunction = Callable[..., tuple[Any, ...]]
 DOUBLE = {"f": np.dtype(np.float64), "c": np.dtype(np.complex128)}
+EPS: Final = float(np.finfo(np.float64).eps)
 
 
 def is_float(x: Any) -> bool:
@@ -54,41 +56,49 @@ def flat_function(
     return flat, [np.array(leaves[i]) for i in places], [paths[i] for i in places]
 
 
+@np.errstate(all="ignore")
 def inner(a: Sequence[Any], b: Sequence[Any]) -> float:
     """Return the sum of Re(a * b), in double precision.
 
     With this product (no conjugate) pullback and pushforward are adjoint in the
     convention of `grad`, for complex arrays too.
     """
-    return math.fsum(
-        [float(np.real(as_double(x) * as_double(y)).sum()) for x, y in zip(a, b)]
-    )
+    parts = [float((as_double(x) * as_double(y)).real.sum()) for x, y in zip(a, b)]
+    return parts[0] if len(parts) == 1 else math.fsum(parts)
 
 
+@np.errstate(all="ignore")
 def size_of(a: Sequence[Any], b: Sequence[Any]) -> float:
     """Return the root of the sum of |a * b|**2: the magnitude of a sum with noise."""
-    return math.hypot(
-        *[float(np.linalg.norm(as_double(x) * as_double(y))) for x, y in zip(a, b)]
-    )
+    parts = [_norm(as_double(x) * as_double(y)) for x, y in zip(a, b)]
+    return parts[0] if len(parts) == 1 else math.hypot(*parts)
+
+
+def _norm(x: Any) -> float:
+    return math.sqrt(float(np.vdot(x, x).real))
 
 
 def as_double(x: Any) -> Any:
     """Return an array in double precision, or better if it is."""
+    if type(x) is np.ndarray and x.dtype.char in "dD":
+        return x
     x = np.asarray(x)
     return x.astype(DOUBLE[x.dtype.kind], copy=False)
 
 
 def widen(xs: Arrays) -> Arrays:
     """Return the arrays in double precision; what is double or better is unchanged."""
-    return [
-        x.astype(DOUBLE[x.dtype.kind]) if epsilon([x]) > epsilon([1.0]) else x
-        for x in xs
-    ]
+    return [x.astype(DOUBLE[x.dtype.kind]) if epsilon([x]) > EPS else x for x in xs]
 
 
 def epsilon(xs: Sequence[Any]) -> float:
     """Return the largest machine epsilon of the arrays."""
-    return max([float(np.finfo(np.asarray(x).dtype).eps) for x in xs], default=0.0)
+    return max([_epsilon(x.dtype.char) for x in xs], default=0.0)
+
+
+@functools.cache
+def _epsilon(char: str) -> float:
+    return float(np.finfo(char).eps)
 
 
 def like(xs: Sequence[Any], templates: Sequence[Any]) -> Arrays:
@@ -102,17 +112,17 @@ def random_like(rng: np.random.Generator, xs: Sequence[Any]) -> Arrays:
     Elements have magnitudes in [0.5, 1.5] and random signs or phases, so that each of
     them counts: a normal distribution would hide some near zero.
     """
-    return [
-        np.asarray(_phase(rng, x) * rng.uniform(0.5, 1.5, x.shape), x.dtype) for x in xs
-    ]
+    return [np.asarray(_random(rng, x.shape, x.dtype.kind), x.dtype) for x in xs]
 
 
-def _phase(rng: np.random.Generator, x: Any) -> Any:
-    if x.dtype.kind == "c":
-        return np.exp(2j * np.pi * rng.random(x.shape))
-    return rng.choice([-1.0, 1.0], x.shape)
+def _random(rng: np.random.Generator, shape: tuple[int, ...], kind: str) -> Any:
+    if kind == "c":
+        return np.exp(2j * np.pi * rng.random(shape)) * rng.uniform(0.5, 1.5, shape)
+    signed = 2 * rng.random(shape) - 1
+    return signed + np.copysign(0.5, signed)
 
 
+@np.errstate(all="ignore")
 def levelled(us: Arrays, gs: Sequence[Any]) -> Arrays:
     """Turn and shrink the elements of `us` so that all products u * g are alike.
 
@@ -120,21 +130,22 @@ def levelled(us: Arrays, gs: Sequence[Any]) -> Arrays:
     and nothing drowns, so that a single wrong element shows. Products many orders below
     the largest stay as small as they are: their share would be rounding error.
     """
-    sizes = [np.abs(as_double(u) * as_double(g)) for u, g in zip(us, gs, strict=True)]
-    usable = [np.isfinite(size) & (size > 0) for size in sizes]
-    kept = np.concatenate([size[at] for size, at in zip(sizes, usable)])
-    if not kept.size:
+    products = [as_double(u) * as_double(g) for u, g in zip(us, gs, strict=True)]
+    sizes = [np.abs(product) for product in products]
+    usable = [(size > 0) & (size < np.inf) for size in sizes]
+    kept = [size[at] for size, at in zip(sizes, usable) if at.any()]
+    if not kept:
         return us
-    target = max(float(kept.min()), float(kept.max()) * epsilon(us) ** (1 / 3))
+    low, high = min([k.min() for k in kept]), max([k.max() for k in kept])
+    target = max(float(low), float(high) * epsilon(us) ** (1 / 3))
     found = []
-    for u, g, size, at in zip(us, gs, sizes, usable):
-        product = np.divide(
-            as_double(u) * as_double(g), size, out=np.ones_like(u), where=at
-        )
-        shrink = np.divide(
-            target, size, out=np.ones(u.shape), where=at & (size > target)
-        )
-        found.append(np.asarray(u * np.conj(product) * shrink, u.dtype))
+    for u, product, size, at in zip(us, products, sizes, usable):
+        share = np.where(at, size, target)  # what is not usable stays as it is
+        turn = np.where(at, np.conj(product), target) / share
+        if turn.dtype.kind == "c":  # not quite real, or imaginary parts are unseen
+            turn = turn * np.conj(turn) ** (1 / 3)
+        shrink = np.minimum(target / share, 1.0)
+        found.append(np.asarray(u * (turn * shrink), u.dtype))
     return found
 
 
@@ -147,6 +158,9 @@ def magnitudes(xs: Sequence[Any], careful: bool = False) -> Arrays:
     found = []
     for x in xs:
         size = np.abs(as_double(x))
+        if size.all():
+            found.append(size)
+            continue
         largest = float(size.max(initial=0.0)) or 1.0
         if careful:
             typical = float(size.min(initial=largest, where=size > 0))
@@ -159,4 +173,4 @@ def magnitudes(xs: Sequence[Any], careful: bool = False) -> Arrays:
 
 def move(xs: Sequence[Any], us: Sequence[Any], step: float) -> Arrays:
     """Return xs + step * us, in the dtypes of xs."""
-    return [np.asarray(x + step * u, x.dtype) for x, u in zip(xs, us, strict=True)]
+    return [np.asarray(x + step * u, x.dtype) for x, u in zip(xs, us)]

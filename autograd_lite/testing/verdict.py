@@ -3,32 +3,48 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from ..errors import GradientCheckError, GradientCheckWarning
 from .numerical import Estimate
+from .patterns import common_pattern
 from .probe import Probe, finite
+from .report import INCONCLUSIVE, KINK, OK, WRONG, Element, Finding
 from .spaces import Arrays
 
 BARS: Final = 5.0  # how many error bars a numerical derivative may be off
 BLUNT: Final = 1e-2  # an error bar above this share of the derivative checks nothing
-FAMILIAR: Final = {-1.0: "a wrong sign", 2.0: "twice", 0.5: "half", 0.0: "missing"}
+BENT: Final = 1e-3  # one-sided slopes this close are taken for one
+SAMPLE: Final = 64  # elements that are looked at one by one
+SHOWN: Final = 3
 
 
-def judge(probe: Probe, analytic: float) -> None:
-    """Raise `GradientCheckError` if the derivative is wrong, warn if none can tell."""
+def judge(probe: Probe, analytic: float) -> Finding:
+    """Compare a derivative with the numerical one along the probe's direction."""
     estimate = probe.numerical(probe.us, analytic, probe.tolerance(analytic, 0.0) / 10)
     if not _agree(probe, analytic, estimate):  # a longer look before it is condemned
         probe = probe.measured()
         estimate = probe.numerical(probe.us, analytic)
-    if _agree(probe, analytic, estimate):
-        _doubt(probe, analytic, estimate)
-    else:
-        _condemn(probe, analytic, estimate)
+    if not _agree(probe, analytic, estimate):
+        return _excused(probe, analytic, estimate) or _condemn(
+            probe, analytic, estimate
+        )
+    return (
+        _torn(probe, analytic, estimate)
+        or _doubt(probe, analytic, estimate)
+        or finding_of(probe, OK, analytic, estimate)
+    )
+
+
+def finding_of(
+    probe: Probe, verdict: str, analytic: float, estimate: Estimate, **more: Any
+) -> Finding:
+    """Return a finding with the names and numbers of a probe."""
+    level, mode = probe.level, probe.mode
+    place = (level.where(mode), mode, len(level.trail) + 1)
+    return Finding(verdict, *place, analytic, *estimate, probe=probe, **more)
 
 
 def _agree(probe: Probe, analytic: float, estimate: Estimate) -> bool:
@@ -36,72 +52,134 @@ def _agree(probe: Probe, analytic: float, estimate: Estimate) -> bool:
     return abs(analytic - estimate.value) <= allowed
 
 
-def _doubt(probe: Probe, analytic: float, estimate: Estimate) -> None:
-    """Warn if the agreement means nothing."""
-    scale = max(abs(analytic), finite(estimate.value), probe.eps**0.25 * probe.size)
-    if BARS * estimate.error > BLUNT * scale:
-        _warn(
-            probe,
-            f"inconclusive, the numerical derivative is too uncertain: {estimate} "
-            f"against {analytic:.6g}. The function is noisy, or has a jump or a kink "
-            "here; try another point, or float64.",
-        )
+def _torn(probe: Probe, analytic: float, estimate: Estimate) -> Finding | None:
+    """Return that there is a kink, though the derivative lies between its slopes."""
+    look, bend = probe.glance()
+    noise = BARS * probe.rounding / look.step
+    if bend <= BENT * probe.scale(analytic, estimate.value) + noise:
+        return None
+    probe = probe.measured()
+    scale = probe.scale(analytic, estimate.value)
+    look, bend = probe.glance()
+    if not bend > BENT * scale + BARS * probe.rounding / look.step:
+        return None
+    right, left = probe.slopes()
+    gap = abs(right.value - left.value)
+    if gap > BARS * (right.error + left.error) + BENT * scale:
+        return _kink(probe, analytic, estimate, right, left)
+    return None
 
 
-def _condemn(probe: Probe, analytic: float, estimate: Estimate) -> None:
-    """Raise, unless a kink or the edge of the domain excuses the difference."""
+def _doubt(probe: Probe, analytic: float, estimate: Estimate) -> Finding | None:
+    """Return that nothing can be said, if the agreement means nothing."""
+    scale = probe.scale(analytic, estimate.value)
+    if BARS * estimate.error <= BLUNT * scale or probe.negligible(analytic):
+        return None
+    if probe.confirmed(analytic, estimate):
+        return None
+    text = (
+        f"inconclusive, the numerical derivative is too uncertain: {estimate} against "
+        f"{analytic:.6g}. The values have noise of about {probe.rounding:.1g}, or a "
+        f"jump or a kink is near; {_advice(probe)}."
+    )
+    return finding_of(probe, INCONCLUSIVE, analytic, estimate, text=text)
+
+
+def _advice(probe: Probe) -> str:
+    if probe.eps > 1e-12:
+        return "compute in float64, or check at another point"
+    return (
+        "scale the function so that its slope isn't lost in its values, make what it "
+        "computes inside more exact, or check at another point"
+    )
+
+
+def _excused(probe: Probe, analytic: float, estimate: Estimate) -> Finding | None:
+    """Return that a kink or the edge of the domain explains the difference, if so."""
     right, left = probe.slopes()
     sides = [side for side in (right, left) if math.isfinite(side.value)]
     vague = not estimate.error <= BLUNT * abs(estimate.value)
     if not sides or (vague and not math.isfinite(analytic)):
-        _warn(probe, f"not finite around this point: {analytic} against {estimate}")
-        return
+        text = (
+            f"inconclusive, not finite around this point: {analytic} against "
+            f"{estimate}; check at a point inside of the domain"
+        )
+        return finding_of(probe, INCONCLUSIVE, analytic, estimate, text=text)
     low, high = min(s.value for s in sides), max(s.value for s in sides)
     slack = BARS * sum(s.error for s in sides) + probe.tolerance(low, high)
     torn = len(sides) == 1 or high - low > slack
     if torn and low - slack <= analytic <= high + slack:
-        _warn(
-            probe,
-            f"not differentiable here: the slope is {left} from one side, {right} from "
-            f"the other, and the derivative is said to be {analytic:.6g}",
-        )
-        return
-    raise GradientCheckError(_accusation(probe, analytic, estimate))
+        return _kink(probe, analytic, estimate, right, left)
+    return None
 
 
-def _warn(probe: Probe, text: str) -> None:
-    where = probe.level.where(probe.mode)
-    warnings.warn(f"{where}: {text}", GradientCheckWarning, stacklevel=2)
+def _kink(
+    probe: Probe, analytic: float, estimate: Estimate, right: Estimate, left: Estimate
+) -> Finding:
+    text = (
+        f"not differentiable here: the slope is {left} from one side, {right} from the "
+        f"other, and the derivative is said to be {analytic:.6g}"
+    )
+    return finding_of(probe, KINK, analytic, estimate, text=text)
 
 
-def _accusation(probe: Probe, analytic: float, estimate: Estimate) -> str:
-    """Say which derivative is wrong, by how much, and at which element mostly."""
-    lines = [
-        f"{probe.level.where(probe.mode)}: the derivative is wrong",
-        f"  analytic   {analytic:.10g}",
-        f"  numerical  {estimate}",
-        f"  ratio      {ratio(analytic, estimate.value)}",
-    ]
-    if probe.xs:
-        lines += _worst(probe)
-    return "\n".join(lines)
-
-
-def _worst(probe: Probe) -> list[str]:
-    """Report the element of the arguments at which the derivatives differ most."""
+def _condemn(probe: Probe, analytic: float, estimate: Estimate) -> Finding:
+    """Return which derivative is wrong, by how much, at which elements, and how."""
+    text = "the derivative is wrong"
+    if not probe.xs or not any(x.size for x in probe.xs):
+        return finding_of(probe, WRONG, analytic, estimate, text=text)
     leaf, at = worst_element(lambda us: _gap(probe, us), probe.us)
+    places = _places(probe.xs[leaf].size, at)
+    table = elements(probe, leaf, places)
+    worst = sorted(table, key=lambda e: -finite(e.analytic - e.numerical))
+    shown = [e for e in worst[:SHOWN] if _off(e)]
+    return finding_of(
+        probe,
+        WRONG,
+        analytic,
+        estimate,
+        text=text,
+        worst=tuple(shown or worst[:1]),
+        pattern=common_pattern(table, [y.shape for y in probe.ys]),
+    )
+
+
+def _off(element: Element) -> bool:
+    gap = abs(element.analytic - element.numerical)
+    size = max(abs(element.analytic), abs(element.numerical))
+    return not gap <= BARS * element.error + 1e-6 * size
+
+
+def _places(size: int, worst: int) -> list[int]:
+    """Return the flat positions to look at: all, or the worst one and some others."""
+    if size <= SAMPLE:
+        return list(range(size))
+    spread = np.linspace(0, size - 1, SAMPLE // 2).astype(int).tolist()
+    near = [i for i in range(worst - 4, worst + 5) if 0 <= i < size]
+    return sorted({*spread, *near})
+
+
+def elements(probe: Probe, leaf: int, places: list[int]) -> list[Element]:
+    """Return both derivatives along single elements of an argument."""
     x = probe.xs[leaf]
-    single = [np.zeros_like(u) for u in probe.us]
-    single[leaf].flat[at] = probe.us[leaf].flat[at]
-    weight = abs(complex(probe.us[leaf].flat[at])) or 1.0
-    analytic = probe.analytic(single) / weight
-    estimate = probe.numerical(single, 0.0)
-    index = tuple(int(i) for i in np.unravel_index(at, x.shape))
-    return [
-        f"  most of it at element {index} of argument {probe.level.names[leaf]!r} "
-        f"(shape {x.shape}, {x.dtype}), where x is {x.flat[at]}:",
-        f"  there      {analytic:.6g} against {estimate.value / weight:.6g}",
-    ]
+    gradient = probe.derivative(probe.us) if probe.mode == "rev" else None
+    found = []
+    for at in places:
+        single = [np.zeros_like(u) for u in probe.us]
+        single[leaf].flat[at] = probe.us[leaf].flat[at]
+        step = complex(probe.us[leaf].flat[at])
+        weight = (step.real if x.dtype.kind == "f" else abs(step)) or 1.0
+        if gradient is None:
+            analytic = probe.analytic(single)
+        else:
+            analytic = float((step * complex(gradient[leaf].flat[at])).real)
+        estimate = probe.numerical(single, analytic)
+        index = tuple([int(i) for i in np.unravel_index(at, x.shape)])
+        about = (probe.level.names[leaf], index, x.shape, str(x.dtype))
+        values = (analytic / weight, estimate.value / weight)
+        error = estimate.error / abs(weight)
+        found.append(Element(*about, complex(x.flat[at]), *values, error))
+    return found
 
 
 def _gap(probe: Probe, us: Arrays) -> float:
@@ -133,18 +211,3 @@ def _only(us: Arrays, leaf: int, low: int, high: int) -> Arrays:
     found = [np.zeros_like(u) for u in us]
     found[leaf].flat[low:high] = us[leaf].flat[low:high]
     return found
-
-
-def ratio(analytic: float, numerical: float) -> str:
-    """Return analytic / numerical, and what a familiar number suggests.
-
-    >>> ratio(-2.0, 2.0)
-    '-1 (a wrong sign?)'
-    """
-    if numerical == 0 or not math.isfinite(analytic / numerical):
-        return f"{analytic:.6g} / {numerical:.6g}"
-    value = analytic / numerical
-    for known, name in FAMILIAR.items():
-        if abs(value - known) < 1e-4:
-            return f"{value:.6g} ({name}?)"
-    return f"{value:.6g}"

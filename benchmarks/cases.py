@@ -5,6 +5,9 @@ from math import prod
 
 import numpy as np
 
+from benchmarks import transforms
+from benchmarks.transforms import Transform
+
 Params = dict[str, dict[str, np.ndarray]]
 
 CHAIN_LINKS = 100
@@ -254,7 +257,7 @@ class Elementwise:
         return x, g
 
 
-Case = Chain | Step | Conv | Pool | Matmul | Elementwise
+Case = Chain | Step | Conv | Pool | Matmul | Elementwise | Transform
 
 CONV_PARTS = ("forward", "input grad", "weight grad")
 PARTS = ("forward", "grad")
@@ -283,4 +286,5 @@ SUITES: dict[str, list[Case]] = {
             for part in PARTS
         ),
     ],
+    "transforms": [*transforms.CASES],
 }

@@ -6,7 +6,18 @@ from collections.abc import Callable
 import numpy as onp
 
 import autograd_lite.numpy as np
-from autograd_lite import grad, nn, optim, value_and_grad, vjp
+from autograd_lite import (
+    grad,
+    hessian,
+    hvp,
+    jacfwd,
+    jacrev,
+    nn,
+    optim,
+    value_and_grad,
+    vjp,
+    vmap,
+)
 from benchmarks.cases import (
     CHAIN_LINKS,
     NETS,
@@ -20,6 +31,7 @@ from benchmarks.cases import (
     Step,
 )
 from benchmarks.timing import Job
+from benchmarks.transforms import Transform
 
 
 def chain(name: str, case: Chain) -> Job:
@@ -127,6 +139,22 @@ def pullback(function: Callable, x: onp.ndarray, g: onp.ndarray) -> Job:
     return Job(lambda: pull(g)[0])
 
 
+TRANSFORMS: dict[str, Callable[..., Callable]] = {
+    "jacrev": jacrev,
+    "jacfwd": jacfwd,
+    "hessian": hessian,
+    "hvp": hvp,
+    "per-sample gradients": lambda fun: vmap(grad(fun), (None, 0, 0)),
+}
+
+
+def transform(name: str, case: Transform) -> Job:
+    """A transformation of a function."""
+    fun, arguments = case.make(np, onp.asarray)
+    derivative = TRANSFORMS[case.transform](fun)
+    return Job(lambda: derivative(*arguments))
+
+
 BUILDERS: dict[str, Callable[..., Job]] = {
     "chain": chain,
     "step": step,
@@ -134,4 +162,5 @@ BUILDERS: dict[str, Callable[..., Job]] = {
     "pool": pool,
     "matmul": matmul,
     "elementwise": elementwise,
+    "transform": transform,
 }

@@ -131,6 +131,23 @@ def test_gradients_agree(net, monkeypatch):
     tree.map(lambda a, b: assert_close(a, b, 1e-4), *gradients)
 
 
+@pytest.mark.parametrize(
+    "peer",
+    [
+        pytest.param(name, marks=pytest.mark.peer(peer.library))
+        for name, peer in PEERS.items()
+        if peer.library != "mygrad"
+    ],
+)
+@pytest.mark.parametrize("case", SUITES["transforms"], ids=lambda case: case.label)
+def test_transforms_agree(peer, case):
+    theirs = result(peer, case)
+    if theirs is None:
+        pytest.skip("this form of the peer has none of its own")
+    for a, b in zip(tree.leaves(result(OURS, case)), tree.leaves(theirs), strict=True):
+        assert_close(a, b, 2e-5 if a.dtype == np.float32 else 1e-12)
+
+
 @pytest.mark.parametrize("name", ["lenet8", "emnist16"])
 def test_nets_are_the_models(name):
     params = NETS[name].init()

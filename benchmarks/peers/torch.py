@@ -26,6 +26,7 @@ from benchmarks.cases import (
     Step,
 )
 from benchmarks.timing import Job
+from benchmarks.transforms import Transform
 
 # From glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -230,6 +231,26 @@ def backward(
     return lambda: torch.autograd.grad(y, x, g, retain_graph=True)[0]
 
 
+TRANSFORMS: dict[str, Callable[..., Callable]] = {
+    "jacrev": torch.func.jacrev,
+    "jacfwd": torch.func.jacfwd,
+    "hessian": torch.func.hessian,
+    "hvp": lambda fun: lambda x, v: torch.func.jvp(torch.func.grad(fun), (x,), (v,))[1],
+    "per-sample gradients": lambda fun: torch.func.vmap(
+        torch.func.grad(fun), (None, 0, 0)
+    ),
+}
+
+
+def transform(name: str, case: Transform) -> Job | None:
+    """A transformation of a function, by torch.func."""
+    if name != "torch":
+        return None
+    fun, arguments = case.make(torch, torch.from_numpy)
+    derivative = TRANSFORMS[case.transform](fun)
+    return Job(lambda: derivative(*arguments))
+
+
 BUILDERS = {
     "chain": chain,
     "step": step,
@@ -237,4 +258,5 @@ BUILDERS = {
     "pool": pool,
     "matmul": matmul,
     "elementwise": elementwise,
+    "transform": transform,
 }

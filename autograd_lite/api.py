@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from . import tree
+from .blame import annotate
 from .core import Tracer, concrete
 from .errors import ArgumentError, DifferentiationTypeError, NonScalarOutputError
 from .forward import jvp_flat, primal_of
-from .guard import explain
 from .ops.basic import cast
-from .reverse import Tape, as_array, new_tape, separate, slot_of, strip
+from .reverse import FAILURES, Tape, as_array, new_tape, separate, slot_of, strip
 
 Fun = Callable[..., Any]
 
@@ -86,11 +86,15 @@ def value_and_grad(
         selected, rebuild = select(args, kwargs)
         leaves, treedef = tree.flatten(selected)
         arrays = float_leaves(leaves, selected)
-        tape = new_tape()
-        try:
+
+        def record(tape: Tape) -> Any:
             variables = [tape.input(x) for x in arrays]
             new_args, new_kwargs = rebuild(tree.unflatten(treedef, variables))
-            out = fun(*new_args, **new_kwargs)
+            return fun(*new_args, **new_kwargs)
+
+        tape = new_tape()
+        try:
+            out = record(tape)
             out, aux = split_aux(out) if has_aux else (out, None)
             _check_scalar(out, fun)
             tape.open = False
@@ -98,8 +102,8 @@ def value_and_grad(
             value = as_array(strip(tape, out))
             seeds = [] if slot is None else [(slot, value.dtype.type(1))]
             x_bars = separate(tape.backward(seeds, range(len(arrays))))
-        except ValueError as error:
-            explain(error)
+        except FAILURES as error:
+            annotate(error, tape, record)
             raise
         finally:
             tape.open = False
@@ -127,13 +131,16 @@ def vjp(fun: Fun, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """
     leaves, treedef = tree.flatten(primals)
     arrays = float_leaves(leaves, primals)
+
+    def record(tape: Tape) -> Any:
+        return fun(*tree.unflatten(treedef, [tape.input(x) for x in arrays]))
+
     tape = new_tape()
     try:
-        variables = [tape.input(x) for x in arrays]
-        out = fun(*tree.unflatten(treedef, variables))
+        out = record(tape)
         out, aux = split_aux(out) if has_aux else (out, None)
-    except ValueError as error:
-        explain(error)
+    except FAILURES as error:
+        annotate(error, tape, record)
         raise
     finally:
         tape.open = False
@@ -144,7 +151,11 @@ def vjp(fun: Fun, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     def pullback(cotangent: Any) -> Any:
         gs = matching_leaves(cotangent, outdef, values, "cotangent", "output")
         seeds = [(s, g) for s, g in zip(slots, gs, strict=True) if s is not None]
-        x_bars = tape.backward(seeds, range(len(arrays)), keep=True)
+        try:
+            x_bars = tape.backward(seeds, range(len(arrays)), keep=True)
+        except FAILURES as error:
+            annotate(error, tape, record)
+            raise
         return tree.unflatten(treedef, separate(x_bars, gs))
 
     y = tree.unflatten(outdef, [tape.lend(value) for value in values])

@@ -116,11 +116,15 @@ def _make_writable(array: Array) -> None:
         owner.waiting = [*(owner.waiting or ()), array]
 
 
+_READ_ONLY: Final = (
+    "Arrays that an operation on traced arrays has used are read-only until the "
+    "gradient is computed, which needs their values. Write to a copy: "
+    "buffer = buffer.copy()."
+)
+
+
 def explain(error: ValueError) -> None:
     """Add the reason to NumPy's error about writing to a read-only array."""
-    if "read-only" in str(error):
-        error.add_note(
-            "Arrays that an operation on traced arrays has used are read-only until "
-            "the gradient is computed, which needs their values. Write to a copy: "
-            "buffer = buffer.copy()."
-        )
+    notes = getattr(error, "__notes__", ())
+    if "read-only" in str(error) and _READ_ONLY not in notes:
+        error.add_note(_READ_ONLY)

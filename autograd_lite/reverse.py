@@ -53,13 +53,14 @@ class Tape(Trace):
     threads at once, but the function itself must not hand its variables to others.
     """
 
-    __slots__ = ("avals", "entries", "held")
+    __slots__ = ("avals", "entries", "failed", "held")
 
     def __init__(self) -> None:
         super().__init__()
         self.entries: list[Entry] = []
         self.avals: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
         self.held: dict[int, tuple[Any, Any]] = {}  # locked arrays, our views; by id
+        self.failed: tuple[int, Primitive] | None = None  # entry where backward raised
 
     def variable(self, value: Any) -> Variable:
         """Return a new variable that holds `value`."""
@@ -71,6 +72,7 @@ class Tape(Trace):
         avals.append((value.shape, value.dtype))
         return new
 
+    # Long, as every operation would pay for the calls of its parts.
     def process(
         self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
     ) -> Any:
@@ -207,6 +209,8 @@ class Tape(Trace):
         except FAILURES as error:
             if primitive is not None:
                 error.add_note(f"in {rule_name(primitive, pull)}")
+                index = [e[2] is slots for e in entries].index(True) if keep else None
+                self.failed = len(entries) if index is None else index, primitive
             raise
         return [cotangents.final(slot) for slot in wanted]
 

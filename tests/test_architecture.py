@@ -33,7 +33,7 @@ FLOORS = [
     *["ops.matrices", "ops.singular", "ops.inverses", "ops.decompositions"],
     *["ops.eigen", "ops.fft", "ops.special"],
     *["ops.windows", "ops.conv", "ops.pool", "ops.layers", "ops"],
-    *["guard", "reverse", "residuals", "forward", "batching", "staging"],
+    *["guard", "reverse", "blame", "residuals", "forward", "batching", "staging"],
     *["api", "mapping"],
     *["linear", "jacobians", "curvature"],
     *["arguments", "checkpointing", "custom", "implicit", "loops"],

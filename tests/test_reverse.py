@@ -10,6 +10,7 @@ import pytest
 import autograd_lite.numpy as np
 from autograd_lite import defvjp, elementwise, grad, primitive, value_and_grad, vjp
 from autograd_lite.core import Primitive
+from autograd_lite.errors import AutogradError
 from autograd_lite.ops.index import ScatterSum
 from autograd_lite.reverse import Cotangents, Tape, separate
 from autograd_lite.testing import check_grads
@@ -393,3 +394,49 @@ def test_primitives_are_recorded_once():
         fun(x)
     assert len(tape.entries) == 3
     assert all(isinstance(entry[1], Primitive) for entry in tape.entries)
+
+
+# -- blame ----------------------------------------------------------------------------
+
+
+@primitive
+def broken(x):
+    return x * 1.0
+
+
+defvjp(broken, lambda ans, x: lambda g: np.ones(7))
+
+
+@pytest.mark.parametrize(
+    "differentiate",
+    [
+        lambda f, x: grad(f)(x),
+        lambda f, x: vjp(f, x)[1](1.0),
+        lambda f, x: grad(lambda t: grad(f)(t).sum())(x),
+    ],
+    ids=["grad", "vjp", "nested"],
+)
+def test_an_error_of_the_walk_back_names_the_line_of_the_forward_call(differentiate):
+    def f(x):
+        y = x + 1
+        y = broken(y)  # the line
+        return (y**2).sum()
+
+    with pytest.raises(AutogradError) as caught:
+        differentiate(f, np.ones(3))
+    notes = "".join(caught.value.__notes__)
+    assert "broken was called at" in notes
+    assert "test_reverse.py" in notes and "y = broken(y)  # the line" in notes
+
+
+def test_no_line_is_named_when_the_function_does_something_else_again():
+    runs = []
+
+    def f(x):
+        runs.append(1)
+        return broken(x).sum() if len(runs) == 1 else x.sum()
+
+    with pytest.raises(AutogradError) as caught:
+        grad(f)(np.ones(3))
+    assert len(runs) == 2
+    assert not any("called at" in note for note in caught.value.__notes__)

@@ -10,12 +10,9 @@ exception, threads don't meet, and nested transformations can't confuse each oth
 
 from __future__ import annotations
 
-import ast
 import itertools
-import linecache
 import sys
 from collections.abc import Callable
-from types import FrameType
 from typing import Any, Final, overload
 
 import numpy as np
@@ -24,9 +21,19 @@ from .errors import (
     ArgumentError,
     LeakedTracerError,
     MissingRuleError,
+    TracerAttributeError,
     TracerConversionError,
     TracerMutationError,
     UnsupportedError,
+)
+from .refusals import (
+    conversion,
+    functional_update,
+    in_place_ufunc,
+    no_attribute,
+    no_equivalent,
+    no_method,
+    no_number,
 )
 
 _LEVELS = itertools.count()
@@ -312,94 +319,52 @@ class Tracer:
                 "that it returns a new array: `array = array + tracer`."
             )
         fun = NUMPY_EQUIVALENT.get(ufunc if method == "__call__" else (ufunc, method))
-        if fun is None:
-            call = "" if method == "__call__" else f".{method}"
-            raise UnsupportedError(_no_equivalent(f"{ufunc.__name__}{call}"))
-        return fun(*inputs, **kwargs)
+        if fun is not None:
+            return fun(*inputs, **kwargs)
+        if method == "__call__":
+            raise UnsupportedError(no_equivalent(ufunc))
+        if method == "at":
+            raise TracerMutationError(in_place_ufunc(ufunc))
+        raise UnsupportedError(no_method(ufunc, method))
 
     def __array_function__(
         self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any
     ) -> Any:
         fun = NUMPY_EQUIVALENT.get(func)
         if fun is None:
-            raise UnsupportedError(_no_equivalent(func.__name__))
+            raise UnsupportedError(no_equivalent(func))
         return fun(*args, **kwargs)
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise TracerConversionError(
-            "a tracer was about to be turned into a plain array, which would lose its "
-            "derivative. Instead of np.asarray(x), np.array([x, y]) or out[i] = x, "
-            "write x itself, np.stack([x, y]) or np.where; to drop the derivative on "
-            "purpose, use stop_gradient(x)."
-        )
+        raise TracerConversionError(conversion(sys._getframe(1)))
+
+    def __getattr__(self, name: str) -> Any:
+        raise TracerAttributeError(no_attribute(type(self).__name__, name))
 
     def __float__(self) -> float:
-        raise TracerConversionError(_no_number("float", self))
+        raise TracerConversionError(no_number("float(x)", self.shape, self.dtype))
 
     def __int__(self) -> int:
-        raise TracerConversionError(_no_number("int", self))
+        raise TracerConversionError(no_number("int(x)", self.shape, self.dtype))
 
     def __complex__(self) -> complex:
-        raise TracerConversionError(_no_number("complex", self))
+        raise TracerConversionError(no_number("complex(x)", self.shape, self.dtype))
 
     def __index__(self) -> int:
-        raise TracerConversionError(_no_number("index", self))
-
-    def item(self) -> Any:
-        """Raise: a Python number would lose the derivative."""
-        raise TracerConversionError(_no_number("item", self))
+        raise TracerConversionError(no_number("index(x)", self.shape, self.dtype))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TracerMutationError(
             f"x[index] = v would write into a traced array of shape {self.shape}, but "
             "functions to be differentiated must be pure. Make a new array instead:\n"
-            f"    {_functional_update(sys._getframe(1))}"
+            f"    {functional_update(sys._getframe(1))}"
         )
 
-
-_UPDATES: Final = {ast.Add: "add({})", ast.Sub: "add(-({}))", ast.Mult: "multiply({})"}
-
-
-def _functional_update(frame: FrameType) -> str:
-    """Return the assignment that a frame is executing, rewritten with `.at`.
-
-    A line that is no single assignment to one subscript gives a general example.
-    """
-    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
-    try:
-        (statement,) = ast.parse(line).body
-    except (SyntaxError, ValueError):
-        return "x = x.at[index].set(v)"
-    update: str | None = None
-    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-        target, value, update = statement.targets[0], statement.value, "set({})"
-    elif isinstance(statement, ast.AugAssign):
-        target, value = statement.target, statement.value
-        update = _UPDATES.get(type(statement.op))
-    if update is None or not isinstance(target, ast.Subscript):
-        return "x = x.at[index].set(v)"
-    x, index = ast.unparse(target.value), ast.unparse(target.slice)
-    return f"{x} = {x}.at[{index}].{update.format(ast.unparse(value))}"
-
-
-def _no_equivalent(name: str) -> str:
-    return (
-        f"np.{name} has no differentiable version here. Use an equivalent from "
-        "autograd_lite.numpy, or define a primitive with its rule (defvjp); to treat "
-        "the argument as a constant, pass stop_gradient(x)."
-    )
-
-
-def _no_number(kind: str, tracer: Tracer) -> str:
-    call = "x.item()" if kind == "item" else f"{kind}(x)"
-    if kind == "float":
-        call = "float(x), or out[i] = x into a plain array,"
-    return (
-        f"{call} of a tracer (shape {tracer.shape}, dtype {tracer.dtype}) would lose "
-        "its derivative. Keep it an array and use NumPy functions: np.sin(x) instead "
-        "of math.sin(x), np.stack or out.at[i].set(x) instead of an assignment. To "
-        "drop the derivative on purpose: stop_gradient(x)."
-    )
+    def __delitem__(self, index: Any) -> None:
+        raise TracerMutationError(
+            f"del x[index]: an array, here a traced one of shape {self.shape}, keeps "
+            "its elements. Make a new array without them: x = np.delete(x, index)"
+        )
 
 
 def is_tracer(x: Any) -> bool:

@@ -21,6 +21,10 @@ class TracerConversionError(AutogradError, TypeError):
     """A tracer was about to be turned into plain numbers, which loses the trace."""
 
 
+class TracerAttributeError(AutogradError, AttributeError):
+    """An attribute that tracers don't have, though arrays may."""
+
+
 class TracerMutationError(AutogradError, TypeError):
     """An in-place write to, or from, a tracer: functions must be pure."""
 

@@ -3,6 +3,8 @@
 import inspect
 import math
 import operator
+import subprocess
+import sys
 from collections import namedtuple
 
 import numpy
@@ -154,7 +156,11 @@ def test_has_aux_needs_a_pair():
         (lambda x: complex(x[0]), ["complex(x)"]),
         (lambda x: x[0].item(), ["x.item()"]),
         (lambda x: math.sin(x[0]), ["np.sin(x) instead of math.sin(x)"]),
-        (lambda x: math.floor(x[0]), ["float(x)"]),
+        (lambda x: math.floor(x[0]), ["x.__floor__()", "np.floor(x)"]),
+        (lambda x: math.ceil(x[0]), ["np.ceil(x)"]),
+        (lambda x: math.trunc(x[0]), ["np.trunc(x)"]),
+        (lambda x: x.item(0), ["x.item(0)"]),
+        (lambda x: x.tobytes(), ["x.tobytes()", "stop_gradient"]),
         (lambda x: range(x[0]), ["index(x)"]),
         (lambda x: [1, 2, 3][x[0]], ["index(x)"]),
         (lambda x: X[x[0] : 2], ["index(x)"]),
@@ -181,7 +187,10 @@ def test_conversions(act, parts):
         (lambda x: numpy.add(x, 1.0, out=numpy.zeros(3)), ["out="]),
         (lambda x: operator.iadd(numpy.ones(3), x), ["array = array + tracer"]),
         (lambda x: x.sort(), ["np.sort"]),
-        (lambda x: x.fill(0.0), []),
+        (lambda x: x.fill(0.0), ["np.full_like(x, v)"]),
+        (lambda x: x.resize(1), ["np.resize(x, shape)"]),
+        (lambda x: x.put([0], 1.0), [".at[indices].set(v)"]),
+        (lambda x: operator.delitem(x, 0), ["del x[index]", "np.delete(x, index)"]),
     ],
 )
 def test_mutations(act, parts):
@@ -238,10 +247,41 @@ def test_what_numpy_has_and_we_do_not():
     text = error_of(UnsupportedError, *inside(lambda x: numpy.save("file", x)))
     assert "np.save has no differentiable version" in text
     assert "defvjp" in text and "stop_gradient" in text
-    text = error_of(UnsupportedError, *inside(lambda x: numpy.add.at(x, [0], 1.0)))
-    assert "np.add.at" in text
+    text = error_of(TracerMutationError, *inside(lambda x: numpy.add.at(x, [0], 1.0)))
+    assert "np.add.at" in text and "x = x.at[index].add(v)" in text
+    text = error_of(TracerMutationError, *inside(lambda x: numpy.hypot.at(x, [0], 1.0)))
+    assert text.endswith("x = x.at[index].set(np.hypot(x[index], v))")
     with pytest.raises(NotImplementedError):
         grad(lambda x: numpy.save("file", x))(X)
+
+
+SCIPY_WITHOUT_OURS = """
+import numpy, scipy.special, scipy.linalg
+from autograd_lite import grad
+for f in (scipy.special.erf, scipy.linalg.expm):
+    try:
+        grad(lambda x: f(x).sum())(numpy.ones((2, 2)))
+    except TypeError as error:
+        print(error)
+    except NotImplementedError as error:
+        print(error)
+import autograd_lite.scipy.special
+print(grad(lambda x: scipy.special.erf(x).sum())(numpy.zeros(1)))
+"""
+
+
+def test_scipy_functions_say_which_module_of_ours_has_them():
+    text = subprocess.run(
+        [sys.executable, "-c", SCIPY_WITHOUT_OURS],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    first, second, third = text.splitlines()
+    assert "scipy.special.erf was given a traced array" in first
+    assert "import autograd_lite.scipy.special" in first
+    assert "use those in autograd_lite.scipy.linalg" in second
+    assert third.startswith("[1.128")
 
 
 # -- leaked tracers ------------------------------------------------------------------

@@ -22,7 +22,7 @@ from numpy import (
     intc, integer, intp, is_busday, isdtype, isfortran, isscalar, issubdtype, iterable,
     ix_, kaiser, little_endian, load, loadtxt, long, longdouble, longlong, mask_indices,
     matrix, may_share_memory, memmap, mgrid, min_scalar_type, mintypecode, nan, ndarray,
-    ndenumerate, ndindex, nditer, nested_iters, newaxis, number, object_, ogrid, ones,
+    ndenumerate, ndindex, nested_iters, newaxis, number, object_, ogrid, ones,
     packbits, pi, poly1d, printoptions, promote_types, ravel_multi_index, recarray,
     record, s_, save, savetxt, savez, savez_compressed, sctypeDict, set_printoptions,
     setbufsize, seterr, seterrcall, shares_memory, short, show_config, show_runtime,
@@ -39,7 +39,7 @@ from .creation import (
     allclose, apply_along_axis, apply_over_axes, array2string, array_equal, array_equiv,
     array_repr, array_str, common_type, copyto, diag_indices_from, einsum_path,
     empty_like, fill_diagonal, full, full_like, geomspace, isclose, iscomplex,
-    iscomplexobj, isreal, isrealobj, linspace, logspace, ones_like, place, put,
+    iscomplexobj, isreal, isrealobj, linspace, logspace, nditer, ones_like, place, put,
     put_along_axis, putmask, require, result_type, tril_indices_from, triu_indices_from,
     vander, zeros_like,
 )
@@ -96,6 +96,7 @@ from .statistics import (
     bincount, corrcoef, cov, nanargmax, nanargmin, nanmax, nanmean, nanmin, nanstd,
     nansum, nanvar,
 )
+from . import folds as folds  # the reduce and accumulate of ufuncs
 from . import methods as methods  # attaches operators and methods to tracers
 from ..ops.elementwise import (
     absolute, absolute as abs, add, arccos, arccos as acos, arccosh, arccosh as acosh,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core import NUMPY_EQUIVALENT, concrete
-from ..errors import TracerMutationError
+from ..errors import TracerConversionError, TracerMutationError
 from ..ops import basic
 from ..ops.basic import cast
 from .dispatch import Fun, axis_of, constant, has_tracer, implements, operand
@@ -229,6 +229,18 @@ def array2string(a: Any, *args: Any) -> str:
 def require(a: Any, dtype: Any = None, requirements: Any = None) -> Any:
     """Return an array of a dtype; what memory it lies in is no matter for a tracer."""
     return array(a, dtype)
+
+
+class nditer(np.nditer):
+    """NumPy's iterator over the elements of arrays; raises where one is traced."""
+
+    def __new__(cls, op: Any, *args: Any, **kwargs: Any) -> nditer:
+        if has_tracer((op,)):
+            raise TracerConversionError(
+                "np.nditer gives plain elements, which would lose their derivative; "
+                "iterate over the subarrays: for row in x, or over np.ravel(x)"
+            )
+        return super().__new__(cls, op, *args, **kwargs)
 
 
 # -- applying a function along axes ---------------------------------------------------

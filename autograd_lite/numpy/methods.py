@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..core import Primitive, Tracer
-from ..errors import TracerConversionError, TracerMutationError
+from ..errors import ArgumentError, TracerConversionError, TracerMutationError
 from ..ops import basic
 from ..ops import elementwise as ew
 from ..ops.index import getitem
+from ..refusals import no_number
 from . import elementwise, joins, picking, products, reductions, scans, shapes, sorting
 from .at import At
 from .dispatch import converted
@@ -101,23 +102,32 @@ def _view(self: Tracer, *args: Any) -> Any:
     return self
 
 
-def _tolist(self: Tracer) -> Any:
-    """Raise: Python numbers would lose the derivative."""
-    raise TracerConversionError(
-        "x.tolist() of a tracer would lose its derivative; use list(x) for a list of "
-        "traced subarrays"
-    )
+def _leaving(name: str, instead: str) -> Callable[..., Any]:
+    """Return a method that makes something else than an array, and raises."""
+
+    def method(self: Tracer, *args: Any, **kwargs: Any) -> Any:
+        call = f"x.{name}({', '.join([repr(a) for a in args])})"
+        text = no_number(call, self.shape, self.dtype)
+        raise TracerConversionError(f"{text} {instead}" if instead else text)
+
+    return method
 
 
-def _in_place(name: str) -> Callable[..., Any]:
+def _in_place(name: str, instead: str) -> Callable[..., Any]:
     def method(self: Tracer, *args: Any, **kwargs: Any) -> Any:
         raise TracerMutationError(
             f"x.{name}() changes an array in place, which a traced array of shape "
-            f"{self.shape} cannot do; use x = np.{name}(x) or a function that returns "
-            "a new array"
+            f"{self.shape} cannot do; use {instead} for a new array"
         )
 
     return method
+
+
+def _to_device(self: Tracer, device: Any, /, *, stream: Any = None) -> Any:
+    """Return the array itself: as in NumPy, the CPU is the one device."""
+    if device != "cpu" or stream is not None:
+        raise ArgumentError(f"x.to_device({device!r}): NumPy knows 'cpu' alone")
+    return self
 
 
 def _iterate(self: Tracer) -> Iterator[Any]:
@@ -125,7 +135,30 @@ def _iterate(self: Tracer) -> Iterator[Any]:
     return (getitem(self, i) for i in range(len(self)))
 
 
-_WRITING = ["fill", "partition", "put", "resize", "sort"]
+_WRITING = {
+    "fill": "np.full_like(x, v)",
+    "partition": "np.partition(x, kth)",
+    "put": "np.ravel(x).at[indices].set(v)",
+    "resize": "np.resize(x, shape)",
+    "sort": "np.sort(x)",
+    "byteswap": "x as it is",
+    "setfield": "x.at[index].set(v)",
+    "setflags": "x, which nobody can write to,",
+}
+_LEAVING = {
+    "item": "",
+    "tolist": "For a list of traced subarrays: list(x).",
+    "tobytes": "",
+    "tofile": "",
+    "dump": "",
+    "dumps": "",
+    "getfield": "",
+    "__dlpack__": "",
+    "__buffer__": "",
+    "__trunc__": "np.trunc(x) keeps an array.",
+    "__floor__": "np.floor(x) keeps an array.",
+    "__ceil__": "np.ceil(x) keeps an array.",
+}
 _METHODS: dict[str, Any] = {
     **{f"__{name}__": _binary(f)[0] for name, f in (_BINARY | _COMPARISONS).items()},
     **{f"__r{name}__": _binary(f)[1] for name, f in _BINARY.items()},
@@ -156,7 +189,6 @@ _METHODS: dict[str, Any] = {
     "flatten": lambda self, order="C": shapes.ravel(self, order),
     "ravel": shapes.ravel,
     "view": _view,
-    "tolist": _tolist,
     "swapaxes": shapes.swapaxes,
     "squeeze": shapes.squeeze,
     "repeat": shapes.repeat,
@@ -179,7 +211,12 @@ _METHODS: dict[str, Any] = {
     **{name: getattr(reductions, name) for name in ["argmax", "argmin"]},
     **{name: getattr(sorting, name) for name in ["argsort", "nonzero", "take"]},
     "searchsorted": sorting.searchsorted,
-    **{name: _in_place(name) for name in _WRITING},
+    "argpartition": sorting.argpartition,
+    "choose": picking.choose,
+    "device": property(lambda self: "cpu"),
+    "to_device": _to_device,
+    **{name: _in_place(name, instead) for name, instead in _WRITING.items()},
+    **{name: _leaving(name, instead) for name, instead in _LEAVING.items()},
 }
 for _name, _method in _METHODS.items():
     setattr(Tracer, _name, _method)

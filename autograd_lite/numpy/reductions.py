@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..core import NUMPY_EQUIVALENT
 from ..ops import elementwise as ew
 from ..ops import reduce as red
 from .dispatch import Axis, axes_of, constant, converted, implements, operand
@@ -195,26 +194,3 @@ def _weights_like(a: Any, axis: Axis, axes: tuple[int, ...], w: Any) -> Any:
     shape = [n if i in axes else 1 for i, n in enumerate(a.shape)]
     order = tuple(sorted(range(len(axes)), key=axes.__getitem__))
     return np.broadcast_to(np.reshape(np.transpose(w, order), shape), a.shape)
-
-
-def _reduce_method(function: Any) -> Any:
-    """Return the version of a reduction that reduces axis 0 by default."""
-
-    def reduce(array: Any, axis: Axis = 0, dtype: Any = None, **kwargs: Any) -> Any:
-        if dtype is not None:
-            kwargs["dtype"] = dtype
-        kwargs = {k: v for k, v in kwargs.items() if v is not None}
-        return function(array, axis, **kwargs)
-
-    return reduce
-
-
-for _ufunc, _function in [
-    (np.add, np.sum),
-    (np.multiply, np.prod),
-    (np.maximum, np.max),
-    (np.minimum, np.min),
-    (np.logical_and, np.all),
-    (np.logical_or, np.any),
-]:
-    NUMPY_EQUIVALENT[_ufunc, "reduce"] = _reduce_method(_function)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import NUMPY_EQUIVALENT, is_tracer
+from ..core import is_tracer
 from ..errors import ShapeError, UnsupportedError
 from ..ops import elementwise as ew
 from ..ops import scan as ops
@@ -298,12 +298,3 @@ def _cut(full: Any, n: int, m: int, mode: str) -> Any:
     if mode == "valid":
         return full[short - 1 : long]
     raise ValueError(f"mode={mode!r}: expected 'full', 'same' or 'valid'")
-
-
-def _accumulate_method(scan: Any) -> Any:
-    """Return a scan that goes along axis 0 by default."""
-    return lambda array, axis=0, dtype=None, out=None: scan(array, axis, dtype)
-
-
-NUMPY_EQUIVALENT[np.add, "accumulate"] = _accumulate_method(cumsum)
-NUMPY_EQUIVALENT[np.multiply, "accumulate"] = _accumulate_method(cumprod)

@@ -286,6 +286,21 @@ WEIGHTED = calls("""
     np.nanpercentile(a + NANS, 99 * h[0, 0] ** 2)
 """)
 
+FOLDS = calls("""
+    np.maximum.accumulate(a, 1); np.minimum.accumulate(t, axis=-1)
+    np.fmax.accumulate((a + NANS)[:, ::-1], 1); np.logaddexp.accumulate(a); np.hypot.accumulate(a, 1)
+    np.subtract.accumulate(a); np.divide.accumulate(a, axis=1); np.power.accumulate(p, 1)
+    np.logaddexp.reduce(a, axis=1); np.logaddexp.reduce(t, (0, 2), keepdims=True)
+    np.logaddexp.reduce(a, None, where=MASK); np.logaddexp2.reduce(a, initial=0.3)
+    np.hypot.reduce(a); np.hypot.reduce(v[:1]); np.subtract.reduce(t, 1)
+    np.divide.reduce(a, 0); np.fmin.reduce(a + NANS, initial=9.0)
+    np.arctan2.reduce(a, where=MASK, initial=0.5); np.add.reduceat(a, [0, 2])
+    np.add.reduceat(u, [0, 4, 1, 5]); np.multiply.reduceat(a, [0, 3, 1], 1)
+    np.maximum.reduceat(a, [0, 2], axis=1); np.minimum.reduceat(t, [1, 0], -1)
+    np.logaddexp.reduceat(u, [2, 0, 3]); np.logaddexp.outer(v, w)
+    np.arctan2.outer(a, v); np.maximum.outer(v, a); np.hypot.outer(v, s)
+""")
+
 UPDATES = calls("""
     np.asfortranarray(a); np.asarray_chkfinite(a, dtype=float); np.r_[v, 1.0, s, 0:3]
     np.r_[a, b]; np.r_[v]; np.c_[v, w, 2 * v]; np.c_[a, v[:3]]; np.c_[s, 1.0]
@@ -314,6 +329,7 @@ CALLS = [
     *KEYWORDS,
     *HISTOGRAMS,
     *WEIGHTED,
+    *FOLDS,
 ]
 
 _COMPLEX = """negative square exp sin cos tanh absolute sqrt log reciprocal conjugate

@@ -231,16 +231,17 @@ def require(a: Any, dtype: Any = None, requirements: Any = None) -> Any:
     return array(a, dtype)
 
 
-class nditer(np.nditer):
-    """NumPy's iterator over the elements of arrays; raises where one is traced."""
+def nditer(op: Any, *args: Any, **kwargs: Any) -> np.nditer:
+    """Return NumPy's iterator over the elements of arrays; raise where one is traced.
 
-    def __new__(cls, op: Any, *args: Any, **kwargs: Any) -> nditer:
-        if has_tracer((op,)):
-            raise TracerConversionError(
-                "np.nditer gives plain elements, which would lose their derivative; "
-                "iterate over the subarrays: for row in x, or over np.ravel(x)"
-            )
-        return super().__new__(cls, op, *args, **kwargs)
+    NumPy's own class, which has no subclasses, is what it returns.
+    """
+    if has_tracer((op,)):
+        raise TracerConversionError(
+            "np.nditer gives plain elements, which would lose their derivative; "
+            "iterate over the subarrays: for row in x, or over np.ravel(x)"
+        )
+    return np.nditer(op, *args, **kwargs)
 
 
 # -- applying a function along axes ---------------------------------------------------

@@ -134,6 +134,53 @@ def test_the_edge_of_a_gamma_distribution():
     assert stats.expon.pdf(0.0) == 1 and grad(stats.expon.pdf)(0.0) == -1
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    "a, expected", [(0.5, -np.inf), (1, -1), (1.5, np.inf), (2, 1), (2.5, 0), (3, 0)]
+)
+def test_slopes_of_densities_at_the_edge(a, expected):
+    """x^(a-1) exp(-x) / gamma(a) at 0, and its kin; and of their integrals twice."""
+    a = float(a)
+    assert grad(stats.gamma.pdf)(0.0, a) == expected
+    assert grad(grad(stats.gamma.cdf))(0.0, a) == expected
+    assert grad(stats.chi2.pdf)(0.0, 2 * a) == expected / 4
+    slope = {0.5: -np.inf, 1: -2, 1.5: np.inf, 2: 6, 2.5: 0, 3: 0}[a]
+    np.testing.assert_allclose(grad(stats.beta.pdf)(0.0, a, 2.0), slope, 1e-14)
+    np.testing.assert_allclose(grad(stats.beta.pdf)(1.0, 2.0, a), -slope, 1e-14)
+    np.testing.assert_allclose(grad(grad(stats.beta.cdf))(0.0, a, 2.0), slope, 1e-14)
+    assert grad(stats.lognorm.pdf)(0.0, a) == 0
+
+
+@pytest.mark.parametrize("name, points, shapes", CONTINUOUS)
+def test_quantiles_of_what_is_no_probability(name, points, shapes):
+    for function in ["ppf", "isf"]:
+        fun = getattr(getattr(stats, name), function)
+        q = np.array([-0.1, 1.1, np.nan])
+        assert np.isnan(fun(q, *shapes)).all()
+        assert np.isnan(fun(0.3, *shapes, 0.0, -1.0))
+        assert np.isnan(fun(0.3, *shapes, 0.0, np.array(-1.0)))
+
+
+@pytest.mark.parametrize("name, points, shapes", CONTINUOUS)
+def test_upper_quantiles_are_precise(name, points, shapes):
+    q = np.array([1e-3, 1e-12, 1e-30])
+    isf = getattr(stats, name).isf
+    np.testing.assert_allclose(isf(q, *shapes), known(name, "isf")(q, *shapes), 1e-12)
+    slopes = vjp(lambda q: isf(q, *shapes), q)[1](np.ones(3))[0]
+    density = known(name, "pdf")(isf(q, *shapes), *shapes)
+    tails = slice(2) if name in ("beta", "t") else slice(3)
+    np.testing.assert_allclose(slopes[tails], -1 / density[tails], 1e-9)
+
+
+def test_all_of_students_t_in_float32():
+    x, df = np.float32([0.3, -2]), np.float32([1.5, 3])
+    for function in ["pdf", "logpdf", "cdf", "ppf"]:
+        at = x if function != "ppf" else np.float32([0.3, 0.7])
+        y, pullback = vjp(getattr(stats.t, function), at, df)
+        assert y.dtype == np.float32
+        assert [g.dtype for g in pullback(y)] == [np.float32] * 2
+
+
 # -- counts ---------------------------------------------------------------------------
 
 COUNTS = np.array([-1.0, 0, 1, 3, 2.5])

@@ -100,12 +100,13 @@ def special_pair(name: str, doc: str, nin: int, nout: int, *slopes: Any) -> Spec
     """Return the primitive for a SciPy function with several results.
 
     `slopes[i](ans, *args)` is the tuple of their derivatives with respect to argument
-    i. Forward mode transposes the pullback.
+    i.
     """
     fun = Special(name, doc, nin, nout=nout)
     for argnum, slope in enumerate(slopes):
         if slope is not unknown:
             defvjp(fun, _joint_pullback(slope), argnums=(argnum,))
+            defjvp(fun, _joint_pushforward(slope), argnums=(argnum,))
     return fun
 
 

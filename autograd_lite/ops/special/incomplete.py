@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...core import elementwise
-from ..elementwise import exp, log
+from ..elementwise import exp, log, where
 from .base import define_slopes, special
 from .gamma import betaln, gammaln, polygamma, psi
 from .logistic import log1p, xlog1py, xlogy
@@ -75,12 +75,22 @@ def flattened(fun: Callable[..., Any], *args: Any) -> Any:
     return total.reshape(shape).astype(dtype)[()]
 
 
+def split_zero(x, power):
+    """Return x with 1 in place of 0, and x^power where x is 0, else 1.
+
+    So that x^power, by way of logarithms elsewhere, has its derivatives at 0 too.
+    """
+    zero = x == 0
+    return where(zero, 1.0, x), where(zero, x, 1.0) ** power
+
+
 # -- incomplete gamma functions -------------------------------------------------------
 
 
 def gamma_density(a, x):
     """Return x^(a-1) exp(-x) / gamma(a), the density whose integral is gammainc."""
-    return exp(xlogy(a - 1, x) - x - gammaln(a))
+    positive, factor = split_zero(x, a - 1)
+    return exp(xlogy(a - 1, positive) - x - gammaln(a)) * factor
 
 
 def gamma_factor(order, a, log_t):
@@ -176,7 +186,11 @@ gammainccinv = special(
 
 def beta_density(a, b, x):
     """Return x^(a-1) (1-x)^(b-1) / beta(a, b), whose integral is betainc."""
-    return exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
+    positive, lower = split_zero(x, a - 1)
+    one = x == 1
+    rest, upper = where(one, 0.0, x), where(one, 1 - x, 1.0) ** (b - 1)
+    inner = xlogy(a - 1, positive) + xlog1py(b - 1, -rest) - betaln(a, b)
+    return exp(inner) * (lower * upper)
 
 
 def beta_factor(orders, a, b, log_t, log_rest):

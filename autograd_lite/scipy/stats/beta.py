@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...numpy.dispatch import operand
-from ...ops.elementwise import exp, where
+from ...ops.elementwise import where
 from ...ops.special import names as special
-from .common import betaln, like, log, standard, where_inside, within
+from ...ops.special.incomplete import beta_density
+from .common import (
+    betaln,
+    like,
+    log,
+    placed,
+    probability,
+    standard,
+    where_inside,
+    within,
+)
 
 
 def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -24,7 +33,9 @@ def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def pdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Return the density at x."""
-    return exp(logpdf(x, a, b, loc, scale))
+    inside, z = within(standard(x, loc, scale)[0], 0, 1, 0.5)
+    value = beta_density(like(a, z), like(b, z), z)
+    return where_inside(inside, value / scale, 0.0)
 
 
 def cdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -55,4 +66,9 @@ def logsf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def ppf(q: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Return the x with P(X <= x) = q."""
-    return special.betaincinv(a, b, operand(q)) * scale + loc
+    return placed(special.betaincinv(a, b, probability(q)), loc, scale)
+
+
+def isf(q: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return the x with P(X > x) = q."""
+    return placed(special.betainccinv(a, b, probability(q)), loc, scale)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...numpy.dispatch import operand
-from ...ops.elementwise import arctan2, exp, log, log1p, tan
-from .common import standard
+from ...ops.elementwise import arctan2, cos, exp, log, log1p, sin
+from .common import placed, probability, standard
 
 
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -43,4 +42,14 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Return the x with P(X <= x) = q."""
-    return tan(math.pi * (operand(q) - 0.5)) * scale + loc
+    return placed(_quantile(probability(q)), loc, scale)
+
+
+def _quantile(q: Any) -> Any:
+    """Return -1 / tan(pi q), which is precise in the lower tail."""
+    return -cos(math.pi * q) / sin(math.pi * q)
+
+
+def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return the x with P(X > x) = q."""
+    return placed(-_quantile(probability(q)), loc, scale)

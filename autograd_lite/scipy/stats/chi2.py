@@ -40,3 +40,8 @@ def logsf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
 def ppf(q: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Return the x with P(X <= x) = q."""
     return gamma.ppf(q, df / 2, loc, 2 * scale)
+
+
+def isf(q: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return the x with P(X > x) = q."""
+    return gamma.isf(q, df / 2, loc, 2 * scale)

@@ -44,11 +44,19 @@ def like(a: Any, z: Any) -> Any:
 
 def standard(x: Any, loc: Any, scale: Any) -> tuple[Any, Any]:
     """Return (x - loc) / scale and log(scale); both are NaN unless scale > 0."""
-    if isinstance(scale, (int, float)):
-        scale = scale if scale > 0 else math.nan
-    else:
-        scale = ew.where(operand(scale) > 0, scale, math.nan)
+    scale = _positive(scale)
     return (operand(x) - loc) / scale, log(scale)
+
+
+def placed(z: Any, loc: Any, scale: Any) -> Any:
+    """Return z * scale + loc, NaN unless scale > 0: undo `standard`."""
+    return z * _positive(scale) + loc
+
+
+def _positive(scale: Any) -> Any:
+    if isinstance(scale, (int, float)):
+        return scale if scale > 0 else math.nan
+    return ew.where(operand(scale) > 0, scale, math.nan)
 
 
 def within(z: Any, low: Any, high: Any, harmless: float) -> tuple[Any, Any]:
@@ -69,3 +77,9 @@ def whole(k: Any, low: Any, high: Any = math.inf) -> tuple[Any, Any]:
     """Return whether k is an integer in [low, high], and k with `low` elsewhere."""
     fits = ~((k < low) | (k > high) | (ew.floor(k) != k))
     return fits, ew.where(fits, k, low)
+
+
+def probability(q: Any) -> Any:
+    """Return q as an array, NaN where it is not in [0, 1]."""
+    q = operand(q)
+    return ew.where((q >= 0) & (q <= 1), q, math.nan)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...numpy.dispatch import operand
 from ...ops.elementwise import exp, expm1, log1p
-from .common import log, standard, where_inside, within
+from .common import log, placed, probability, standard, where_inside, within
 
 
 def _inside(x: Any, loc: Any, scale: Any) -> tuple[Any, Any, Any]:
@@ -49,4 +48,9 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Return the x with P(X <= x) = q."""
-    return -log1p(-operand(q)) * scale + loc
+    return placed(-log1p(-probability(q)), loc, scale)
+
+
+def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return the x with P(X > x) = q."""
+    return placed(-log(probability(q)), loc, scale)

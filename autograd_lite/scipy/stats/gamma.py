@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...numpy.dispatch import operand
-from ...ops.elementwise import exp
 from ...ops.special import names as special
-from .common import gammaln, like, log, standard, where_inside, within
+from ...ops.special.incomplete import gamma_density
+from .common import (
+    gammaln,
+    like,
+    log,
+    placed,
+    probability,
+    standard,
+    where_inside,
+    within,
+)
 
 
 def logpdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -20,7 +28,8 @@ def logpdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def pdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Return the density at x."""
-    return exp(logpdf(x, a, loc, scale))
+    inside, z = within(standard(x, loc, scale)[0], 0, float("inf"), 1.0)
+    return where_inside(inside, gamma_density(like(a, z), z) / scale, 0.0)
 
 
 def cdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -47,4 +56,9 @@ def logsf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def ppf(q: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Return the x with P(X <= x) = q."""
-    return special.gammaincinv(a, operand(q)) * scale + loc
+    return placed(special.gammaincinv(a, probability(q)), loc, scale)
+
+
+def isf(q: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return the x with P(X > x) = q."""
+    return placed(special.gammainccinv(a, probability(q)), loc, scale)

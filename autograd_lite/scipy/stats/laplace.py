@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...numpy.dispatch import operand
 from ...ops.elementwise import absolute, exp, log, log1p, where
-from .common import standard
+from .common import placed, probability, standard
 
 LOG2 = math.log(2)
 
@@ -55,6 +54,13 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Return the x with P(X <= x) = q."""
-    q = operand(q)
-    upper = q > 0.5
-    return where(upper, -log(2 * (1 - q)), log(2 * q)) * scale + loc
+    return placed(_quantile(probability(q)), loc, scale)
+
+
+def _quantile(q: Any) -> Any:
+    return where(q > 0.5, -log(2 * (1 - q)), log(2 * q))
+
+
+def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return the x with P(X > x) = q."""
+    return placed(-_quantile(probability(q)), loc, scale)

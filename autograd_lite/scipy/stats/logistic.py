@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...numpy.dispatch import operand
 from ...ops.elementwise import exp
 from ...ops.special import names as special
-from .common import standard
+from .common import placed, probability, standard
 
 
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -43,4 +42,9 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Return the x with P(X <= x) = q."""
-    return special.logit(operand(q)) * scale + loc
+    return placed(special.logit(probability(q)), loc, scale)
+
+
+def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return the x with P(X > x) = q."""
+    return placed(-special.logit(probability(q)), loc, scale)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...numpy.dispatch import operand
 from ...ops.elementwise import exp, log, where
 from . import norm
-from .common import standard, where_inside
+from .common import placed, standard, where_inside
 
 
 def _log_inside(x: Any, loc: Any, scale: Any) -> tuple[Any, Any, Any]:
@@ -54,4 +53,9 @@ def logsf(x: Any, s: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def ppf(q: Any, s: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Return the x with P(X <= x) = q."""
-    return exp(norm.ppf(operand(q), 0, s)) * scale + loc
+    return placed(exp(norm.ppf(q, 0, s)), loc, scale)
+
+
+def isf(q: Any, s: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return the x with P(X > x) = q."""
+    return placed(exp(norm.isf(q, 0, s)), loc, scale)

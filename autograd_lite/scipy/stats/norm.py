@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...numpy.dispatch import operand
 from ...ops.elementwise import exp
 from ...ops.special import names as special
-from .common import LOG_TWO_PI, log, standard
+from .common import LOG_TWO_PI, log, placed, probability, standard
 
 
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -43,12 +42,12 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Return the x with P(X <= x) = q."""
-    return special.ndtri(operand(q)) * scale + loc
+    return placed(special.ndtri(probability(q)), loc, scale)
 
 
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Return the x with P(X > x) = q."""
-    return -special.ndtri(operand(q)) * scale + loc
+    return placed(-special.ndtri(probability(q)), loc, scale)
 
 
 def entropy(loc: Any = 0, scale: Any = 1) -> Any:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...numpy.dispatch import operand
 from ...ops.elementwise import clip, exp
-from .common import log, standard, where_inside, within
+from .common import log, placed, probability, standard, where_inside, within
 
 
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -43,4 +42,9 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Return the x with P(X <= x) = q."""
-    return operand(q) * scale + loc
+    return placed(probability(q), loc, scale)
+
+
+def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """Return the x with P(X > x) = q."""
+    return placed((1 - probability(q)), loc, scale)

@@ -57,27 +57,18 @@ _DISTRIBUTIONS = {  # the point, then the parameters
 }
 
 
-def _distribution(name: str, known: list[str]) -> list[str]:
+def _distribution(name: str) -> list[str]:
     """Return the calls of the functions of a continuous distribution."""
     point, parameters = _DISTRIBUTIONS[name]
     points = {"ppf": "0.2 + 0.3 * p", "isf": "0.2 + 0.3 * p"}
     return [
         f"scipy.stats.{name}.{function}({points.get(function, point)}, {parameters})"
         for function in _FUNCTIONS.split()
-        if function in known
     ]
 
 
-_WITHOUT_QUANTILES = ["pdf", "logpdf", "cdf", "logcdf", "sf", "logsf"]
-_WITH_PPF = [*_WITHOUT_QUANTILES, "ppf"]
-_KNOWN = {"norm": [*_WITH_PPF, "isf"], "t": _WITHOUT_QUANTILES}
-
 STATS = [
-    *[
-        call
-        for name in _DISTRIBUTIONS
-        for call in _distribution(name, _KNOWN.get(name, _WITH_PPF))
-    ],
+    *[call for name in _DISTRIBUTIONS for call in _distribution(name)],
     *[
         f"scipy.stats.poisson.{f}(COUNTS, q)"
         for f in ["pmf", "logpmf", "cdf", "logcdf", "sf"]

@@ -96,6 +96,12 @@ class BatchTrace(Trace):
         return Batched(self, ans)
 
 
+# The kind of trace that functions are mapped in; debugging sets another.
+BATCH_TRACE: Final[ContextVar[type[BatchTrace]]] = ContextVar(
+    "BATCH_TRACE", default=BatchTrace
+)
+
+
 def loop(
     primitive: Primitive,
     size: int,
@@ -167,7 +173,7 @@ def map_flat(
     Returns each result, and whether it differs from element to element; if so, its axis
     0 is the mapped one.
     """
-    trace = BatchTrace(size)
+    trace = BATCH_TRACE.get()(size)
     try:
         args = [Batched(trace, v) if b else v for v, b in zip(values, batched)]
         outs = [as_array(out) for out in fun(*args)]

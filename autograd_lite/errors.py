@@ -65,6 +65,14 @@ class ConvergenceError(AutogradError, RuntimeError):
     """A solver found no solution, so that there is nothing to differentiate."""
 
 
+class NonFiniteError(AutogradError, FloatingPointError):
+    """An operation produced a NaN or Inf, inside `debug_nans`; `what` says which."""
+
+    def __init__(self, message: str, what: str = "") -> None:
+        super().__init__(message)
+        self.what = what
+
+
 class GradientCheckError(AutogradError, AssertionError):
     """A derivative disagrees with the function that it was made from."""
 

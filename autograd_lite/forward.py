@@ -8,7 +8,8 @@ differentiating `g -> pullback(g)` once more, in reverse, gives the JVP (J. Town
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Final
 
 import numpy as np
 
@@ -59,6 +60,12 @@ class DualTrace(Trace):
         if not primitive.multiple:
             return Dual(self, as_array(ans), dots)
         return tuple([Dual(self, as_array(a), d) for a, d in zip(ans, dots)])
+
+
+# The kind of trace that tangents are pushed through; debugging sets another.
+DUAL_TRACE: Final[ContextVar[type[DualTrace]]] = ContextVar(
+    "DUAL_TRACE", default=DualTrace
+)
 
 
 def push(
@@ -138,7 +145,7 @@ def jvp_flat(
     fun: Callable[..., Sequence[Any]], values: Sequence[Any], tangents: Sequence[Any]
 ) -> tuple[list[Any], list[Any]]:
     """Return the outputs of `fun` at `values`, and their tangents."""
-    trace = DualTrace()
+    trace = DUAL_TRACE.get()()
     try:
         duals = [Dual(trace, v, t) for v, t in zip(values, tangents, strict=True)]
         outs = [as_array(out) for out in fun(*duals)]

@@ -1,0 +1,5 @@
+"""Looking inside: blame for NaN and Inf."""
+
+from .nans import debug_nans
+
+__all__ = ["debug_nans"]

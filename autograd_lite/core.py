@@ -73,8 +73,8 @@ class Primitive:
     """An operation on arrays that interpreters know by its rules.
 
     Positional arguments are arrays and may be tracers; keyword parameters are hashable
-    metadata. Attributes: `vjps` (one maker per argument), `joint_vjp`, `jvps`, `batch`
-    are the rules, each None until it is defined.
+    metadata. Attributes: `vjps` (one maker per argument), `joint_vjp`, `jvps`,
+    `joint_jvp`, `batch` are the rules, each None until it is defined.
     """
 
     def __init__(
@@ -97,6 +97,7 @@ class Primitive:
         self.vjps = Rules(self.name)
         self.joint_vjp: Callable[..., Any] | None = None
         self.jvps: dict[int, Callable[..., Any] | None] | None = None
+        self.joint_jvp: Callable[..., Any] | None = None
         self.batch: Callable[..., Any] | None = None
 
     def __call__(self, *args: Any, **params: Any) -> Any:
@@ -234,6 +235,15 @@ def defjvp(
     `x_dot` of the argument causes. Without rules the VJP is transposed.
     """
     fun.jvps = {**(fun.jvps or {}), **_by_argnum(rules, argnums)}
+
+
+def defjvp_argnums(fun: Primitive, rule: Callable[..., Any]) -> None:
+    """Define one joint forward-mode rule, for arguments that share work.
+
+    `rule(argnums, x_dots, ans, args, params)` returns the tangent of `ans` that the
+    tangents `x_dots` of the arguments `argnums` cause together.
+    """
+    fun.joint_jvp = rule
 
 
 def defbatch(fun: Primitive, rule: Callable[..., Any]) -> None:

@@ -94,11 +94,9 @@ def defjvp_argnum(fun: Primitive, jvpmaker: Rule) -> None:
 def defjvp_argnums(fun: Primitive, jvpmaker: Rule) -> None:
     """Define one joint rule, `jvpmaker(argnums, x_dots, ans, args, kwargs)`.
 
-    It is called for one argument at a time; tangents are sums of what each causes.
+    It returns the tangent that those of all the arguments `argnums` cause together.
     """
-    defjvp_argnum(
-        fun, lambda i, x_dot, ans, args, kw: jvpmaker((i,), (x_dot,), ans, args, kw)
-    )
+    core.defjvp_argnums(fun, jvpmaker)
 
 
 def def_linear(fun: Primitive) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from .core import Primitive, Trace, Tracer, check_alive
 from .errors import RuleError
 from .ops.basic import add, cast, conform
-from .reverse import Tape, as_array, as_tuple, pullback_of, slot_of
+from .reverse import Tape, as_array, pullback_of, slot_of
 
 
 class Dual(Tracer):
@@ -78,20 +78,28 @@ def push(
 ) -> Any:
     """Return the tangent of `ans`, given those of `args[argnums]`."""
     rules = primitive.jvps
-    if rules is None or any(i not in rules for i in argnums):
+    if primitive.joint_jvp is not None:
+        dots = primitive.joint_jvp(tuple(argnums), tangents, ans, args, params)
+    elif rules is None or any(i not in rules for i in argnums):
         return transposed_pullback(primitive, ans, args, params, argnums, tangents)
-    outs = [as_array(a) for a in as_tuple(ans, primitive)]
-    totals: list[Any] = [None] * len(outs)
-    for i, x_dot in zip(argnums, tangents, strict=True):
-        rule = rules[i]
-        if rule is not None:
-            dots = as_tuple(rule(x_dot, ans, *args, **params), primitive)
-            totals = [
-                dot if total is None else add(total, dot)
-                for total, dot in zip(totals, dots, strict=True)
-            ]
-    checked = [_tangent(primitive, dot, y) for dot, y in zip(totals, outs)]
-    return tuple(checked) if primitive.multiple else checked[0]
+    else:
+        dots = None
+        for i, x_dot in zip(argnums, tangents, strict=True):
+            if (rule := rules[i]) is not None:
+                more = rule(x_dot, ans, *args, **params)
+                dots = more if dots is None else _sum(primitive, dots, more)
+    if not primitive.multiple:
+        return _tangent(primitive, dots, as_array(ans))
+    each = [None] * len(ans) if dots is None else dots
+    pairs = zip(each, ans, strict=True)
+    return tuple([_tangent(primitive, dot, as_array(y)) for dot, y in pairs])
+
+
+def _sum(primitive: Primitive, dots: Any, more: Any) -> Any:
+    """Add what another argument causes to the tangents of a primitive's outputs."""
+    if not primitive.multiple:
+        return add(dots, more)
+    return tuple([add(dot, other) for dot, other in zip(dots, more, strict=True)])
 
 
 def _tangent(primitive: Primitive, dot: Any, out: Any) -> Any:
@@ -99,15 +107,15 @@ def _tangent(primitive: Primitive, dot: Any, out: Any) -> Any:
     if dot is None:
         return np.zeros(out.shape, out.dtype)[()]
     dot = as_array(dot)
-    if primitive.broadcasts:
-        return conform(dot, out.shape, out.dtype)
-    if dot.shape != out.shape or dot.dtype != out.dtype:
+    if dot.dtype == out.dtype and dot.shape == out.shape:
+        return dot
+    if not primitive.broadcasts:
         raise RuleError(
             f"the forward rules of {primitive.name} returned a tangent of shape "
             f"{dot.shape} and dtype {dot.dtype} for an output of shape {out.shape} and "
             f"dtype {out.dtype}; they must be equal"
         )
-    return dot
+    return conform(dot, out.shape, out.dtype)
 
 
 def transposed_pullback(

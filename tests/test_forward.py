@@ -2,6 +2,7 @@
 
 import numpy
 import pytest
+from test_cases import each, function_of_floats, rows, sample
 
 import autograd_lite.numpy as np
 from autograd_lite import (
@@ -182,6 +183,42 @@ def test_forward_and_reverse_are_adjoint():
     y_dot = jvp(fun, (X,), (u,))[1]
     x_bar = vjp(fun, X)[1](w)[0]
     assert (w * y_dot).sum() == pytest.approx((x_bar * u).sum(), rel=1e-12)
+
+
+@rows(lambda case: case.order > 0)
+@pytest.mark.parametrize("dtype", ["f", "c"])
+def test_forward_agrees_with_reverse(case, dtype):
+    """<g, J x_dot> equals <pullback(g), x_dot>."""
+    if dtype == "c" and "c" not in case.dtypes:
+        pytest.skip("real arguments only")
+    fun, xs = function_of_floats(case, sample(case))
+    if dtype == "c":
+        xs = [x * numpy.exp(0.4j) for x in xs]
+    rng = numpy.random.default_rng(0)
+    x_dots = [like(rng, x) for x in xs]
+    y, y_dot = jvp(fun, xs, x_dots)
+    out, pullback = vjp(fun, *xs)
+    gs = [like(rng, part) for part in each(out)]
+    x_bars = pullback(tuple(gs) if isinstance(out, tuple) else gs[0])
+    forward = [pairing(g, dot) for g, dot in zip(gs, each(y_dot), strict=True)]
+    reverse = [pairing(x_bar, x_dot) for x_bar, x_dot in zip(x_bars, x_dots)]
+    size = sum(map(abs, forward)) + sum(map(abs, reverse))
+    assert abs(sum(forward) - sum(reverse)) <= 1e-9 * size
+
+
+def like(rng, x):
+    """Normal numbers of the same shape and dtype; zeros for what is no float."""
+    x = numpy.asarray(x)
+    if x.dtype.kind not in "fc":
+        return numpy.zeros(x.shape, x.dtype)
+    part = rng.standard_normal(x.shape)
+    turned = part + 1j * rng.standard_normal(x.shape) if x.dtype.kind == "c" else part
+    return turned.astype(x.dtype)
+
+
+def pairing(g, y):
+    """The real part of the sum of products, not conjugated."""
+    return numpy.real(numpy.sum(g * y))
 
 
 def test_indexing():

@@ -246,7 +246,10 @@ def test_forward_rules(how):
         extend.defjvp_argnum(fun, moved)
     else:
         extend.defjvp_argnums(
-            fun, lambda argnums, x_dots, *rest: moved(argnums[0], x_dots[0], *rest)
+            fun,
+            lambda argnums, x_dots, *rest: sum(
+                [moved(i, x_dot, *rest) for i, x_dot in zip(argnums, x_dots)]
+            ),
         )
     y, y_dot = jvp(fun, ARGS, ARGS)
     np.testing.assert_allclose(y_dot, 3 * y)

@@ -20,6 +20,7 @@ from ..core import (
     Tracer,
     defbatch,
     defjvp,
+    defjvp_argnums,
     defvjp,
     defvjp_argnums,
     elementwise,
@@ -275,7 +276,21 @@ def align(args: Sequence[Any], batched: Sequence[bool]) -> list[Any]:
         else x
         for x, b, n in zip(args, batched, ndims)
     ]
+def _stack_jvp(argnums: Any, x_dots: Any, ans: Any, xs: Any, params: Any) -> Any:
+    return stack(*[cast(x, ans.dtype) for x in filled(argnums, x_dots, xs)])
 
+
+def filled(argnums: Any, x_dots: Any, xs: Any) -> list[Any]:
+    """Return the tangents of all of `xs`, zeros where none is given."""
+    given = dict(zip(argnums, x_dots, strict=True))
+    return [
+        given[i] if i in given else np.zeros(np.shape(x), getattr(x, "dtype", float))
+        for i, x in enumerate(xs)
+    ]
+
+
+
+defjvp_argnums(stack, _stack_jvp)
 
 def _next_axes(axes: Axes) -> Axes:
     return tuple([a + 1 for a in axes])

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core import defvjp, primitive
+from ..core import defjvp, defvjp, primitive
 from .elementwise import conj
 from .inverses import inv, solve
-from .matrices import adjoint, batch_stacks, diagonal_matrix, fold, real_part
+from .matrices import (
+    adjoint,
+    batch_stacks,
+    diagonal_matrix,
+    fold,
+    real_part,
+    unfold,
+)
 from .shape import concatenate, diagonal, span, swap_last, tril, triu
 
 # -- Cholesky -------------------------------------------------------------------------
@@ -37,7 +44,16 @@ def _half_diagonal(x):
     return x - diagonal_matrix(diagonal(x)) / 2
 
 
+def _cholesky_jvp(x_dot, ans, x, *, upper=False):
+    factor = adjoint(ans) if upper else ans
+    back = inv(factor)
+    middle = tril(back @ unfold(x_dot, not upper) @ adjoint(back))
+    change = factor @ _half_diagonal(middle)
+    return adjoint(change) if upper else change
+
+
 defvjp(cholesky, _cholesky_vjp)
+defjvp(cholesky, _cholesky_jvp)
 
 # -- QR -------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core import concrete, defvjp, nondifferentiable, primitive
+from ..core import concrete, defjvp, defvjp, nondifferentiable, primitive
 from .basic import cast, sum
 from .elementwise import conj, over
 from .inverses import solve
@@ -24,6 +24,7 @@ from .matrices import (
     real_part,
     require_distinct,
     require_same_for_any_phase,
+    unfold,
     vanishes,
 )
 from .shape import diagonal, swap_last
@@ -76,7 +77,14 @@ def _eigvalsh_vjp(ans, x, *, lower=True):
     return pull
 
 
+def _eigvalsh_jvp(x_dot, ans, x, *, lower=True):
+    v = eigh(x, lower=lower)[1]
+    change = conj(v) * (unfold(x_dot, lower) @ v)
+    return real_part(sum(change, axis=(len(v.shape) - 2,)))
+
+
 defvjp(eigvalsh, _eigvalsh_vjp)
+defjvp(eigvalsh, _eigvalsh_jvp)
 
 # -- general matrices -----------------------------------------------------------------
 

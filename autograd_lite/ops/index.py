@@ -11,7 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core import Tracer, defbatch, defjvp, defvjp, defvjp_argnums, primitive
+from ..core import (
+    Tracer,
+    defbatch,
+    defjvp,
+    defjvp_argnums,
+    defvjp,
+    defvjp_argnums,
+    primitive,
+)
 from .basic import add
 
 
@@ -187,4 +195,20 @@ def _scatter_sum_vjp(argnums: Any, ans: Any, operands: Any, params: Any) -> Any:
     )
 
 
+def _scatter_sum_jvp(
+    argnums: Any, x_dots: Any, ans: Any, operands: Any, params: Any
+) -> Any:
+    """Scatter the tangents of the pieces; those without one are left out."""
+    given = dict(zip(argnums, x_dots, strict=True))
+    pieces = [
+        (given[at], index, arrays)
+        for at, index, arrays in _split_operands(operands, params["layout"])
+        if at in given
+    ]
+    layout = tuple([(index, len(arrays)) for _, index, arrays in pieces])
+    moved = [x for x_dot, _, arrays in pieces for x in (x_dot, *arrays)]
+    return scatter_sum(*moved, **{**params, "layout": layout})
+
+
 defvjp_argnums(scatter_sum, _scatter_sum_vjp)
+defjvp_argnums(scatter_sum, _scatter_sum_jvp)

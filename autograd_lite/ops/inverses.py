@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import concrete, defbatch, defjvp, defvjp, defvjp_argnums, primitive
-from .basic import broadcast_to, cast, reshape, unbroadcast
+from .basic import broadcast_to, cast, reshape, sum, unbroadcast
 from .elementwise import conj, where
 from .matrices import (
     adjoint,
@@ -169,13 +169,24 @@ def det(x):
 
 
 def _det_vjp(ans, x):
-    def pull(g):
-        back = inv(x) if np.all(concrete(ans) != 0) else None
-        if back is None or not well_conditioned(concrete(x), concrete(back)):
-            return as_matrix(g) * cofactor(x)
-        return as_matrix(g * ans) * swap_last(back)
+    return lambda g: _det_slope(g, ans, x)
 
-    return pull
+
+def _det_slope(g, ans, x):
+    """Return g times the derivative of det."""
+    back = inv(x) if np.all(concrete(ans) != 0) else None
+    if back is None or not well_conditioned(concrete(x), concrete(back)):
+        return as_matrix(g) * cofactor(x)
+    return as_matrix(g * ans) * swap_last(back)
+
+
+def _det_jvp(x_dot, ans, x):
+    ones = np.ones(ans.shape, ans.dtype)
+    return sum(x_dot * _det_slope(ones, ans, x), axis=_matrix_axes(x))
+
+
+def _matrix_axes(x):
+    return len(x.shape) - 2, len(x.shape) - 1
 
 
 def well_conditioned(x, back):
@@ -189,6 +200,7 @@ def well_conditioned(x, back):
 
 
 defvjp(det, _det_vjp)
+defjvp(det, _det_jvp)
 
 
 @primitive
@@ -258,7 +270,16 @@ def _slogdet_vjp(ans, x):
     return pull
 
 
+def _slogdet_jvp(x_dot, ans, x):
+    sign = ans[0]
+    change = sum(x_dot * swap_last(inv(x)), axis=_matrix_axes(x))
+    if x.dtype.kind != "c":
+        return np.zeros(sign.shape, sign.dtype)[()], change
+    return 1j * real_part(-1j * change) * sign, real_part(change)
+
+
 defvjp(slogdet, _slogdet_vjp)
+defjvp(slogdet, _slogdet_jvp)
 
 batch_stacks(inv, det, cofactor, slogdet)
 defbatch(pinv, _pinv_batch)

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
 
-from ..core import Primitive, defjvp, defvjp, elementwise, is_tracer, primitive
+from ..core import (
+    Primitive,
+    defjvp,
+    defjvp_argnums,
+    defvjp,
+    defvjp_argnums,
+    elementwise,
+    is_tracer,
+    primitive,
+)
 from ..errors import ArgumentError
 from ..policies import in_force
-from .basic import Axes, reshape, sum
+from .basic import Axes, filled, reshape, sum
 from .elementwise import where
 
 # Elements below which NumPy is as fast, and needs nothing compiled.
@@ -217,7 +226,21 @@ def _entropy_grad_vjp_logits(
     return lambda v: _softmax_derivative(weight * v, softmax(logits, axis=(1,)), (1,))
 
 
+def _entropy_grad_jvp_g(
+    g_dot: Any, ans: Any, g: Any, logits: Any, labels: Any, *, smoothing: float
+) -> Any:
+    return softmax_cross_entropy_grad(g_dot, logits, labels, smoothing=smoothing)
+
+
+def _entropy_grad_jvp_logits(
+    logits_dot: Any, ans: Any, g: Any, logits: Any, labels: Any, *, smoothing: float
+) -> Any:
+    weight = reshape(g, shape=(*g.shape, 1))
+    return weight * _softmax_derivative(logits_dot, softmax(logits, axis=(1,)), (1,))
+
+
 defvjp(softmax_cross_entropy_grad, _entropy_grad_vjp_g, _entropy_grad_vjp_logits, None)
+defjvp(softmax_cross_entropy_grad, _entropy_grad_jvp_g, _entropy_grad_jvp_logits, None)
 
 
 # -- batch normalisation -----------------------------------------------------------
@@ -278,4 +301,26 @@ def _traced_backward(gs: Any, x: Any, gamma: Any, eps: float) -> tuple[Any, ...]
     return x_bar, gamma_bar, beta_bar
 
 
-batch_normalise.joint_vjp = _batch_normalise_vjp
+def _batch_normalise_jvp(
+    argnums: tuple[int, ...],
+    x_dots: Sequence[Any],
+    ans: tuple[Any, ...],
+    args: tuple[Any, ...],
+    params: dict[str, Any],
+) -> tuple[Any, ...]:
+    x, gamma, _ = args
+    _, mean, variance = ans
+    x_dot, gamma_dot, beta_dot = filled(argnums, x_dots, args)
+    axis = tuple(range(x.ndim - 1))
+    m = math.prod(x.shape[:-1])
+    inverse = _inverse_deviation(variance, params["eps"])
+    centred = x - mean
+    mean_dot = sum(x_dot, axis=axis) / m
+    variance_dot = 2 * sum(centred * x_dot, axis=axis) / m
+    z = centred * inverse
+    z_dot = (x_dot - mean_dot - z * (variance_dot * inverse / 2)) * inverse
+    return gamma_dot * z + gamma * z_dot + beta_dot, mean_dot, variance_dot
+
+
+defvjp_argnums(batch_normalise, _batch_normalise_vjp)
+defjvp_argnums(batch_normalise, _batch_normalise_jvp)

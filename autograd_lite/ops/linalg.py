@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core import defbatch, defjvp, defvjp, defvjp_argnums, primitive
+from ..core import (
+    defbatch,
+    defjvp,
+    defjvp_argnums,
+    defvjp,
+    defvjp_argnums,
+    primitive,
+)
 from .basic import align, cast, reshape, sum, unbroadcast
 from .shape import swap_last
 
@@ -172,12 +179,12 @@ def _einsum_vjp(argnums, ans, operands, params):
 defvjp_argnums(einsum, _einsum_vjp)
 
 
-def _einsum_jvp(i):
-    def rule(x_dot, ans, *operands, subscripts):
-        changed = (*operands[:i], x_dot, *operands[i + 1 :])
-        return einsum(*changed, subscripts=subscripts)
+def _einsum_jvp(argnums, x_dots, ans, operands, params):
+    total = None
+    for i, x_dot in zip(argnums, x_dots, strict=True):
+        part = einsum(*operands[:i], x_dot, *operands[i + 1 :], **params)
+        total = part if total is None else total + part
+    return cast(total, ans.dtype)
 
-    return rule
 
-
-defjvp(einsum, _einsum_jvp(0), _einsum_jvp(1))
+defjvp_argnums(einsum, _einsum_jvp)

@@ -69,6 +69,12 @@ def fold(x_bar, lower):
     return triangle + diagonal_matrix(real_part(diagonal(x_bar)))
 
 
+def unfold(x_dot, lower):
+    """Return the tangent of a Hermitian matrix of which one triangle is read."""
+    triangle = tril(x_dot, k=-1) if lower else triu(x_dot, k=1)
+    return triangle + adjoint(triangle) + diagonal_matrix(real_part(diagonal(x_dot)))
+
+
 def vanishes(g):
     """Return whether a cotangent is zero for certain: its output was not used."""
     return isinstance(g, (np.ndarray, np.generic)) and not g.any()

@@ -108,7 +108,17 @@ def _frechet_vjp_e(ans, x, e, *, name):
     return lambda g: cast(frechet(back, g, name=name), dtype)
 
 
+def _frechet_jvp_x(x_dot, ans, x, e, *, name):
+    along = doubled(x_dot, np.zeros(x_dot.shape, x_dot.dtype))
+    return cast(corner(frechet(doubled(x, e), along, name=name)), ans.dtype)
+
+
+def _frechet_jvp_e(e_dot, ans, x, e, *, name):
+    return cast(frechet(x, e_dot, name=name), ans.dtype)
+
+
 defvjp(frechet, _frechet_vjp_x, _frechet_vjp_e)
+defjvp(frechet, _frechet_jvp_x, _frechet_jvp_e)
 batch_stacks(matrix_function)
 
 # -- linear equations -----------------------------------------------------------------

@@ -60,7 +60,12 @@ def _cumprod_vjp(ans, x, *, axis):
     return pull
 
 
+def _cumprod_jvp(x_dot, ans, x, *, axis):
+    return recurrence(x, before(x, axis) * x_dot, axis=axis)
+
+
 defvjp(cumprod, _cumprod_vjp)
+defjvp(cumprod, _cumprod_jvp)
 
 
 @primitive
@@ -87,7 +92,16 @@ def _recurrence_vjp_b(ans, a, b, *, axis):
     return lambda g: cast(_backward(a, g, axis), b.dtype)
 
 
+def _recurrence_jvp_a(a_dot, ans, a, b, *, axis):
+    return cast(recurrence(a, a_dot * shifted(ans, axis), axis=axis), ans.dtype)
+
+
+def _recurrence_jvp_b(b_dot, ans, a, b, *, axis):
+    return cast(recurrence(a, b_dot, axis=axis), ans.dtype)
+
+
 defvjp(recurrence, _recurrence_vjp_a, _recurrence_vjp_b)
+defjvp(recurrence, _recurrence_jvp_a, _recurrence_jvp_b)
 
 
 @primitive

@@ -10,8 +10,8 @@ from itertools import accumulate
 
 import numpy as np
 
-from ..core import defjvp, defvjp, defvjp_argnums, primitive
-from .basic import broadcast_to, cast, reshape, stack, transpose
+from ..core import defjvp, defjvp_argnums, defvjp, defvjp_argnums, primitive
+from .basic import broadcast_to, cast, filled, reshape, stack, transpose
 
 __all__ = ["broadcast_to", "reshape", "stack", "transpose"]  # defined in basic
 
@@ -112,7 +112,12 @@ def _concatenate_vjp(argnums, ans, xs, params):
     return pull
 
 
+def _concatenate_jvp(argnums, x_dots, ans, xs, params):
+    return cast(concatenate(*filled(argnums, x_dots, xs), **params), ans.dtype)
+
+
 defvjp_argnums(concatenate, _concatenate_vjp)
+defjvp_argnums(concatenate, _concatenate_jvp)
 
 
 def span(x, axis, start, stop):

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core import concrete, defvjp, primitive
+from ..core import concrete, defjvp, defvjp, primitive
 from ..errors import AmbiguousGradientError
+from .basic import sum
 from .elementwise import conj, over, where
 from .matrices import (
+    adjoint,
     as_column,
     as_row,
     batch_stacks,
@@ -120,6 +122,13 @@ def _svdvals_vjp(ans, x):
     return pull
 
 
+def _svdvals_jvp(x_dot, ans, x):
+    u, s, vh = svd(x)
+    change = sum(conj(u) * (x_dot @ adjoint(vh)), axis=(len(u.shape) - 2,))
+    return _off_zero(real_part(change), s)
+
+
 defvjp(svdvals, _svdvals_vjp)
+defjvp(svdvals, _svdvals_jvp)
 
 batch_stacks(svd, svdvals)

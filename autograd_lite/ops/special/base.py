@@ -126,6 +126,10 @@ def _joint_pullback(slope: Slope) -> Callable[..., Any]:
     return rule
 
 
+def _joint_pushforward(slope: Slope) -> Callable[..., Any]:
+    return lambda x_dot, ans, *args: tuple([x_dot * d for d in slope(ans, *args)])
+
+
 def series(x: Any, coefficients: Any) -> Any:
     """Return the polynomial in x with these coefficients, the constant one first."""
     total = coefficients[-1] + 0 * x

@@ -257,7 +257,21 @@ def _stack_vjp(argnums: Any, ans: Any, xs: Any, params: Any) -> Any:
     return lambda g: tuple([cast(g[i], dtype) for i, dtype in dtypes])
 
 
+def _stack_jvp(argnums: Any, x_dots: Any, ans: Any, xs: Any, params: Any) -> Any:
+    return stack(*[cast(x, ans.dtype) for x in filled(argnums, x_dots, xs)])
+
+
+def filled(argnums: Any, x_dots: Any, xs: Any) -> list[Any]:
+    """Return the tangents of all of `xs`, zeros where none is given."""
+    given = dict(zip(argnums, x_dots, strict=True))
+    return [
+        given[i] if i in given else np.zeros(np.shape(x), getattr(x, "dtype", float))
+        for i, x in enumerate(xs)
+    ]
+
+
 defvjp_argnums(stack, _stack_vjp)
+defjvp_argnums(stack, _stack_jvp)
 
 
 # -- batching: the mapped axis comes first --------------------------------------------
@@ -276,21 +290,7 @@ def align(args: Sequence[Any], batched: Sequence[bool]) -> list[Any]:
         else x
         for x, b, n in zip(args, batched, ndims)
     ]
-def _stack_jvp(argnums: Any, x_dots: Any, ans: Any, xs: Any, params: Any) -> Any:
-    return stack(*[cast(x, ans.dtype) for x in filled(argnums, x_dots, xs)])
 
-
-def filled(argnums: Any, x_dots: Any, xs: Any) -> list[Any]:
-    """Return the tangents of all of `xs`, zeros where none is given."""
-    given = dict(zip(argnums, x_dots, strict=True))
-    return [
-        given[i] if i in given else np.zeros(np.shape(x), getattr(x, "dtype", float))
-        for i, x in enumerate(xs)
-    ]
-
-
-
-defjvp_argnums(stack, _stack_jvp)
 
 def _next_axes(axes: Axes) -> Axes:
     return tuple([a + 1 for a in axes])

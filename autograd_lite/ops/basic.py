@@ -73,6 +73,8 @@ class Ufunc(Primitive):
             elif isinstance(arg, (list, tuple)):
                 listed = True
         if top is None:
+            if listed and _any_traced(args):  # [x0, x1] is np.stack([x0, x1])
+                return self(*[_stacked(arg) for arg in args], **params)
             return self.impl(*args, **params)
         if params or listed or len(args) != self.nin:
             args = self._canonical(args, params)
@@ -105,14 +107,31 @@ class Ufunc(Primitive):
                 f"np.{self.name}: dtype={dtype!r} is not supported for traced arrays; "
                 "convert the result: f(x).astype(int)"
             )
+        args = tuple([_stacked(arg) for arg in args])
         if dtype is not None:
             return tuple([_cast_operand(arg, np.dtype(dtype)) for arg in args])
-        return tuple(
-            [np.asarray(a) if isinstance(a, (list, tuple)) else a for a in args]
-        )
+        return args
 
 
 _UFUNC_DEFAULTS = {"where": True, "casting": "same_kind", "order": "K", "subok": True}
+
+
+def _any_traced(values: Sequence[Any]) -> bool:
+    """Return whether there is a tracer among values, or in lists and tuples of them."""
+    return any(
+        _any_traced(x) if isinstance(x, (list, tuple)) else isinstance(x, Tracer)
+        for x in values
+    )
+
+
+def _stacked(x: Any) -> Any:
+    """Return a list as an array, or as a tracer where it has one; all else as it is."""
+    if not isinstance(x, (list, tuple)):
+        return x
+    if not _any_traced(x):
+        return np.asarray(x)
+    items = [_stacked(item) for item in x]
+    return stack(*[i if isinstance(i, Tracer) else np.asarray(i) for i in items])
 
 
 def _cast_operand(x: Any, dtype: np.dtype[Any]) -> Any:

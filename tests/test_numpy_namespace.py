@@ -21,10 +21,10 @@ WITHOUT_GRADIENT = """
     all allclose any argmax argmin argpartition argsort argwhere around array2string
     array_equal array_equiv array_repr array_str common_type copyto count_nonzero
     diag_indices_from digitize einsum_path empty_like fill_diagonal fix flatnonzero
-    isclose iscomplex
-    iscomplexobj isin isneginf isposinf isreal isrealobj lexsort nanargmax nanargmin
-    ndim nonzero ones_like place put put_along_axis putmask result_type round
-    searchsorted shape size tril_indices_from triu_indices_from zeros_like"""
+    isclose iscomplex iscomplexobj isin isneginf isposinf isreal isrealobj lexsort
+    nanargmax nanargmin ndim nditer nonzero ones_like place put put_along_axis
+    putmask result_type round searchsorted shape size tril_indices_from
+    triu_indices_from zeros_like"""
 
 
 def test_every_public_name_of_numpy_is_there():

@@ -29,7 +29,7 @@ from numpy import (
     signedinteger, single, str_, timedelta64, tri, tril_indices, triu_indices,
     typecodes, typename, ubyte, ufunc, uint, uint16, uint32, uint64, uint8, uintc,
     uintp, ulong, ulonglong, unpackbits, unravel_index, unsignedinteger, ushort,
-    vectorize, void, zeros,
+    void, zeros,
 )
 from . import fft as fft, linalg as linalg, random as random
 from .at import (
@@ -95,6 +95,9 @@ from .quantiles import (
 from .statistics import (
     bincount, corrcoef, cov, nanargmax, nanargmin, nanmax, nanmean, nanmin, nanstd,
     nansum, nanvar,
+)
+from .vectorising import (
+    vectorize,
 )
 from . import folds as folds  # the reduce and accumulate of ufuncs
 from . import methods as methods  # attaches operators and methods to tracers

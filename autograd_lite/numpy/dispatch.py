@@ -73,7 +73,8 @@ def _supported(
 ) -> tuple[Any, dict[str, Any]]:
     """Drop the arguments that have NumPy's default; raise for others not supported."""
     parameters = inspect.signature(numpy_function).parameters
-    given = {**dict(zip(list(parameters)[n:], args[n:])), **kwargs}
+    beyond = dict(zip(list(parameters)[n:], args[n:])) if n else {}  # 0: variadic
+    given = {**beyond, **kwargs}
     kept = {}
     for name, value in given.items():
         if name in allowed or name not in parameters:  # the latter: Python's TypeError
@@ -83,7 +84,7 @@ def _supported(
                 f"np.{numpy_function.__name__}: {name}={value!r} is not supported for "
                 f"traced arrays. Supported are {', '.join(sorted(allowed))}."
             )
-    return args[:n], kept
+    return (args[:n] if n else args), kept
 
 
 def _is_default(value: Any, default: Any) -> bool:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from ..core import NUMPY_EQUIVALENT
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ShapeError
 from ..ops import elementwise as ew
 from ..ops.basic import cast
 from ..ops.special import bessel
-from .dispatch import constant, implements, operand
+from .dispatch import constant, converted, has_tracer, implements, operand
 
 round = constant(np.round)
 around = constant(np.around)
@@ -71,16 +71,26 @@ def i0(x: Any) -> Any:
 def nan_to_num(
     x: Any,
     copy: bool = True,
-    nan: float = 0.0,
-    posinf: float | None = None,
-    neginf: float | None = None,
+    nan: Any = 0.0,
+    posinf: Any = None,
+    neginf: Any = None,
 ) -> Any:
-    """Return x with NaN and infinities replaced; their gradient is zero."""
+    """Return x with NaN and infinities replaced; they pass their gradient on."""
     x = operand(x)
     if x.dtype.kind == "c":  # each part has infinities of its own
         re, im = nan_to_num(ew.real(x), copy, nan, posinf, neginf), ew.imag(x)
         return re + 1j * nan_to_num(im, copy, nan, posinf, neginf)
-    return ew.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+    if not has_tracer((nan, posinf, neginf)):
+        return ew.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+    finite = ew.nan_to_num(x)
+    for place, value in [
+        (ew.isnan(x), nan),
+        (np.isposinf(x), posinf),
+        (np.isneginf(x), neginf),
+    ]:
+        if value is not None:
+            finite = ew.where(place, converted(value, x.dtype), finite)
+    return finite
 
 
 @implements(np.real)
@@ -164,5 +174,21 @@ def safe_where(
     chosen, other = condition.ravel(), ~condition.ravel()
     flat = np.reshape(np.broadcast_to(x, shape), (-1,))
     order = np.argsort(np.concatenate([np.nonzero(chosen)[0], np.nonzero(other)[0]]))
-    parts = np.concatenate([f(flat[chosen]), g(flat[other])])
+    parts = np.concatenate([_branch(f, flat[chosen]), _branch(g, flat[other])])
     return np.reshape(parts[order], shape)
+
+
+def _branch(f: Callable[[Any], Any], x: Any) -> Any:
+    """Return f of the elements x: (n,) that are its own; a number stands for all."""
+    y = f(x)
+    if isinstance(y, (bool, int, float, complex)):  # promotes weakly
+        y = np.asarray(y, np.result_type(x.dtype, y))
+    if np.ndim(y) == 0:
+        return np.broadcast_to(y, x.shape)
+    if np.shape(y) != x.shape:
+        raise ShapeError(
+            f"safe_where: a branch, {getattr(f, '__name__', f)}, made shape "
+            f"{np.shape(y)} of the {x.shape[0]} elements that are its own, a vector; "
+            "expected an elementwise function, or one that returns a number"
+        )
+    return y

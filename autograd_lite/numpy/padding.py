@@ -11,7 +11,7 @@ from ..errors import ArgumentError
 from ..ops import shape as ops
 from ..ops.elementwise import where
 from ..ops.index import getitem
-from .dispatch import implements, operand
+from .dispatch import converted, has_tracer, implements, operand
 from .joins import concatenate
 from .reductions import max, mean, min
 
@@ -24,7 +24,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> An
     """Return `array` with elements added at both ends of each axis, in any mode.
 
     A mode that picks elements ("edge", "reflect", ...) passes their cotangents on to
-    them. `constant_values` and `end_values` are numbers, not traced.
+    them. `constant_values` and `end_values` may be traced too.
     """
     array = operand(array)
     widths = _pairs(pad_width, array.ndim)
@@ -40,7 +40,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> An
         lengths = kwargs.get("stat_length")
         return _along_each_axis(array, widths, _STATISTICS[mode], lengths)
     if mode == "linear_ramp":
-        ends = _pairs(kwargs.get("end_values", 0), array.ndim)
+        ends = _traced_pairs(kwargs.get("end_values", 0), array.ndim)
         return _ramps(array, widths, ends)
     raise ArgumentError(f"np.pad: mode {mode!r} is not supported for traced arrays")
 
@@ -54,15 +54,38 @@ def _pairs(x: Any, ndim: int) -> Any:
     return tuple([tuple(pair) for pair in pairs.tolist()])
 
 
+def _traced_pairs(x: Any, ndim: int) -> Any:
+    """Return values to pad with as `_pairs` does; some may be traced."""
+    if not has_tracer((x,)):
+        return _pairs(x, ndim)
+    pairs = np.broadcast_to(operand(x), (ndim, 2))
+    return tuple([(pairs[i, 0], pairs[i, 1]) for i in range(ndim)])
+
+
 def _constant(array: Any, widths: Widths, values: Any, kwargs: Any) -> Any:
     if kwargs:
         raise ArgumentError(f"np.pad: mode 'constant' with {sorted(kwargs)}")
+    if has_tracer((values,)):
+        return _framed(array, widths, _traced_pairs(values, array.ndim))
     if np.ndim(values) == 0:
         return ops.pad(array, widths=widths, value=values)
     inside = np.pad(np.ones(array.shape, bool), widths)
     frame = np.zeros(array.shape, array.dtype)
     frame = np.pad(frame, widths, constant_values=values)
     return where(inside, ops.pad(array, widths=widths), frame)
+
+
+def _framed(array: Any, widths: Widths, values: Any) -> Any:
+    """Pad with traced constants: along one axis after another, as NumPy does."""
+    for axis, (pair, ends) in enumerate(zip(widths, values)):
+        shape = list(array.shape)
+        parts = [array]
+        for n, value, place in zip(pair, ends, (0, 2)):
+            shape[axis] = n
+            frame = np.broadcast_to(converted(value, array.dtype), shape)
+            parts.insert(place, frame)
+        array = concatenate(parts, axis)
+    return array
 
 
 def _picked(array: Any, widths: Widths, mode: str, kwargs: Any) -> Any:
@@ -120,12 +143,12 @@ def _ramps(array: Any, widths: Widths, ends: Any) -> Any:
     return array
 
 
-def _ramp(edge: Any, axis: int, n: int, end: float) -> Any:
+def _ramp(edge: Any, axis: int, n: int, end: Any) -> Any:
     """Return n elements on the way from an edge, left out, to an end value."""
     shape = [1] * edge.ndim
     shape[axis] = n
     share = (np.arange(1, n + 1, dtype=edge.dtype) / (n or 1)).reshape(shape)
-    return edge * (1 - share) + end * share
+    return edge * (1 - share) + converted(end, edge.dtype) * share
 
 
 _STATISTICS: dict[str, Callable[..., Any]] = {

@@ -11,7 +11,7 @@ from ..errors import ShapeError
 from ..ops.basic import reshape
 from ..ops.index import getitem
 from .at import at
-from .dispatch import axis_of, constant, implements, operand
+from .dispatch import axes_of, axis_of, constant, implements, operand
 from .joins import concatenate
 from .shapes import moveaxis, ravel
 
@@ -136,15 +136,22 @@ def resize(a: Any, new_shape: int | Sequence[int]) -> Any:
 
 
 @implements(np.trim_zeros)
-def trim_zeros(filt: Any, trim: str = "fb") -> Any:
-    """Return a vector without the zeros at its front ("f") and back ("b")."""
+def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
+    """Return an array without the zeros at its front ("f") and back ("b").
+
+    Of several axes, all or those in `axis`, slices of zeros are left out.
+    """
     filt = operand(filt)
-    places = np.flatnonzero(filt)
-    if not len(places):
-        return filt[:0]
-    start = int(places[0]) if "f" in trim.lower() else 0
-    stop = int(places[-1]) + 1 if "b" in trim.lower() else filt.shape[0]
-    return filt[start:stop]
+    places = np.nonzero(filt)
+    box = [slice(None)] * filt.ndim
+    for i in axes_of(axis, filt.ndim):
+        if not len(places[i]):
+            box[i] = slice(0, 0)
+            continue
+        start = int(places[i].min()) if "f" in trim.lower() else 0
+        stop = int(places[i].max()) + 1 if "b" in trim.lower() else filt.shape[i]
+        box[i] = slice(start, stop)
+    return filt[tuple(box)]
 
 
 # -- unique values, each with the gradient of its first occurrence --------------------
@@ -180,8 +187,15 @@ def _unique(ar: Any) -> UniqueAll:
     return UniqueAll(getitem(ravel(ar), first), first, inverse, counts)
 
 
-def _places(ar: Any) -> Any:
-    return np.unique(ar, return_index=True, return_inverse=True, return_counts=True)
+def _places(ar: Any, axis: int | None = None, equal_nan: bool = True) -> Any:
+    return np.unique(
+        ar,
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
+        axis=axis,
+        equal_nan=equal_nan,
+    )
 
 
 _unique_places = constant(_places, multiple=True)
@@ -193,11 +207,22 @@ def unique(
     return_index: bool = False,
     return_inverse: bool = False,
     return_counts: bool = False,
+    axis: int | None = None,
+    *,
+    equal_nan: bool = True,
+    sorted: bool = True,
 ) -> Any:
-    """Return the values of an array in order, each once."""
-    found = _unique(ar)
-    wanted = (True, return_index, return_inverse, return_counts)
-    kept = tuple([x for x, want in zip(found, wanted) if want])
+    """Return the values of an array in order, each once; or its slices along an axis.
+
+    They are sorted whatever `sorted` says.
+    """
+    ar = operand(ar)
+    _, *places = _unique_places(ar, axis, equal_nan)
+    flat = ravel(ar) if axis is None else moveaxis(ar, axis, 0)
+    values = getitem(flat, places[0])
+    values = values if axis is None else moveaxis(values, 0, axis)
+    wanted = (return_index, return_inverse, return_counts)
+    kept = (values, *[x for x, want in zip(places, wanted) if want])
     return kept[0] if len(kept) == 1 else kept
 
 
@@ -233,21 +258,39 @@ def union1d(ar1: Any, ar2: Any) -> Any:
     return unique(concatenate([ravel(ar1), ravel(ar2)]))
 
 
+def _in_both(ar1: Any, ar2: Any, assume_unique: bool) -> Any:
+    return np.intersect1d(ar1, ar2, assume_unique, return_indices=True)
+
+
+_common = constant(_in_both, multiple=True)
+
+
 @implements(np.intersect1d)
-def intersect1d(ar1: Any, ar2: Any) -> Any:
+def intersect1d(
+    ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False
+) -> Any:
     """Return the values in both arrays, in order; gradients go to the first."""
-    values = unique(ar1)
-    return values[isin(values, ar2)]
+    first, second = ravel(ar1), ravel(ar2)
+    _, ours, theirs = _common(first, second, assume_unique)
+    values = getitem(first, ours)
+    return (values, ours, theirs) if return_indices else values
 
 
 @implements(np.setdiff1d)
-def setdiff1d(ar1: Any, ar2: Any) -> Any:
-    """Return the values of the first array that are not in the second, in order."""
-    values = unique(ar1)
+def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
+    """Return the values of the first array that are not in the second.
+
+    They are in order, unless `assume_unique` says that there is nothing to sort.
+    """
+    values = ravel(ar1) if assume_unique else unique(ar1)
     return values[~isin(values, ar2)]
 
 
 @implements(np.setxor1d)
-def setxor1d(ar1: Any, ar2: Any) -> Any:
+def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
     """Return the values in one of the arrays alone, in order."""
-    return np.sort(concatenate([setdiff1d(ar1, ar2), setdiff1d(ar2, ar1)]))
+    if not assume_unique:
+        ar1, ar2 = unique(ar1), unique(ar2)
+    both = np.sort(concatenate([ravel(ar1), ravel(ar2)]))
+    differs = np.concatenate([[True], np.not_equal(both[1:], both[:-1]), [True]])
+    return both[differs[1:] & differs[:-1]] if both.size else both

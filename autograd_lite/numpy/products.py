@@ -14,15 +14,34 @@ from ..ops import elementwise as ew
 from ..ops import linalg as ops
 from ..ops import shape as moving
 from ..ops.basic import reshape, sum, transpose
-from .dispatch import axes_of, implements, operand
-from .shapes import moveaxis, ravel
+from .dispatch import axes_of, converted, implements, operand
+from .shapes import expand_dims, moveaxis, ravel
 
 Operand = tuple[str, Any]  # its labels, one per axis, and the array
 
 
+def _gufunc(product: Any, x1: Any, x2: Any, axes: Any, dtype: Any) -> Any:
+    """Return a product of the axes of each operand, put at the axes of the result.
+
+    `axes` is that of NumPy's generalised ufuncs: the core axes of both operands and of
+    the result, where it has any; None stands for the last ones.
+    """
+    if dtype is not None:
+        x1, x2 = converted(x1, dtype), converted(x2, dtype)
+    if axes is None:
+        return product(x1, x2)
+    places = [_tuple(a) for a in axes]
+    last = [tuple(range(-len(p), 0)) for p in places]
+    moved = [moveaxis(x, p, q) for x, p, q in zip((x1, x2), places, last)]
+    found = product(*moved)
+    return moveaxis(found, last[2], places[2]) if len(places) > 2 else found
+
+
 @implements(np.matmul)
-def matmul(x1: Any, x2: Any) -> Any:
+def matmul(x1: Any, x2: Any, /, *, axes: Any = None, dtype: Any = None) -> Any:
     """Return x1 @ x2 of x1: (..., m, k), x2: (..., k, n); vectors are allowed."""
+    if axes is not None or dtype is not None:
+        return _gufunc(matmul, x1, x2, axes, dtype)
     x1, x2 = operand(x1), operand(x2)
     if not x1.shape or not x2.shape:
         raise ShapeError(
@@ -74,22 +93,44 @@ def vdot(a: Any, b: Any) -> Any:
 
 
 @implements(np.vecdot)
-def vecdot(x1: Any, x2: Any, *, axis: int = -1) -> Any:
+def vecdot(
+    x1: Any,
+    x2: Any,
+    /,
+    *,
+    axis: int | None = None,
+    axes: Any = None,
+    keepdims: bool = False,
+    dtype: Any = None,
+) -> Any:
     """Return the sum product over one axis, x1 conjugated."""
-    x1, x2 = operand(x1), operand(x2)
-    x1, x2 = moveaxis(x1, axis, -1), moveaxis(x2, axis, -1)
+    if axes is None:
+        axes = [-1 if axis is None else axis] * 2
+    found = _gufunc(_vecdot, x1, x2, axes[:2], dtype)
+    return expand_dims(found, axes[-1]) if keepdims else found
+
+
+def _vecdot(x1: Any, x2: Any) -> Any:
     return einsum("...i,...i->...", ew.conj(x1), x2)
 
 
 @implements(np.matvec)
-def matvec(x1: Any, x2: Any) -> Any:
+def matvec(x1: Any, x2: Any, /, *, axes: Any = None, dtype: Any = None) -> Any:
     """Return the products of matrices x1: (..., m, n) and vectors x2: (..., n)."""
+    return _gufunc(_matvec, x1, x2, axes, dtype)
+
+
+def _matvec(x1: Any, x2: Any) -> Any:
     return einsum("...mn,...n->...m", x1, x2)
 
 
 @implements(np.vecmat)
-def vecmat(x1: Any, x2: Any) -> Any:
+def vecmat(x1: Any, x2: Any, /, *, axes: Any = None, dtype: Any = None) -> Any:
     """Return the products of vectors x1: (..., m), conjugated, and x2: (..., m, n)."""
+    return _gufunc(_vecmat, x1, x2, axes, dtype)
+
+
+def _vecmat(x1: Any, x2: Any) -> Any:
     return einsum("...m,...mn->...n", ew.conj(operand(x1)), x2)
 
 
@@ -161,12 +202,14 @@ def cross(
 
 
 @implements(np.einsum)
-def einsum(*operands: Any, optimize: Any = True) -> Any:
+def einsum(*operands: Any, optimize: Any = True, dtype: Any = None) -> Any:
     """Return the sum of products that subscripts describe, in every form of np.einsum.
 
     Ellipsis, repeated subscripts, implicit output and the list form are brought to
     pairwise products in an optimised order, which run as matrix products.
     """
+    if dtype is not None:
+        operands = tuple([_in_dtype(x, dtype) for x in operands])
     if len(operands) == 3 and isinstance(operands[0], str):
         subscripts, x, y = operands[0], operand(operands[1]), operand(operands[2])
         if _is_canonical(subscripts, x.shape, y.shape):
@@ -175,6 +218,11 @@ def einsum(*operands: Any, optimize: Any = True) -> Any:
     prepared = [_without_repeats(term, x) for term, x in zip(terms, arrays)]
     labels, arrays = [p[0] for p in prepared], [p[1] for p in prepared]
     return _pairwise(*_matched(labels, out, arrays), optimize is not False)
+
+
+def _in_dtype(x: Any, dtype: Any) -> Any:
+    """Return an operand of einsum in a dtype; subscripts, which are lists, stay."""
+    return x if isinstance(x, (str, list, tuple)) else converted(x, dtype)
 
 
 @lru_cache(maxsize=1024)

@@ -114,10 +114,18 @@ def prod(
 
 @implements(np.nanprod)
 def nanprod(
-    a: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False
+    a: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    *,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
 ) -> Any:
     """Return the product over axes, with NaN as 1."""
-    return prod(ew.where(ew.isnan(operand(a)), 1, a), axis, dtype, keepdims=keepdims)
+    a = operand(a)
+    a = ew.where(ew.isnan(a), 1, a)
+    return prod(a, axis, dtype, keepdims=keepdims, initial=initial, where=where)
 
 
 # -- differences and integrals --------------------------------------------------------

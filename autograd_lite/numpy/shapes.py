@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..errors import ShapeError, UnsupportedError
+from ..batching import Batched
+from ..core import Tracer
+from ..errors import ArgumentError, ShapeError, UnsupportedError
 from ..ops import basic
 from ..ops import shape as ops
 from ..ops.index import getitem
@@ -50,14 +52,17 @@ def reshape(
 ) -> Any:
     """Return `a` with another shape of the same size; one length may be -1.
 
-    `order` is "C" or "F": which index changes fastest on the way.
+    `order` is "C" or "F": which index changes fastest on the way; or "A", that of the
+    two in which the array inside a tracer lies in memory.
     """
     a = operand(a)
     new = _resolved(newshape if shape is None else shape, a)
+    if order == "A":
+        order = "F" if _in_memory(a).flags.fnc else "C"
     if order == "C":
         return basic.reshape(a, shape=new)
     if order != "F":
-        raise UnsupportedError(f"np.reshape: order={order!r} is not supported")
+        raise ArgumentError(f"np.reshape: order={order!r}; expected 'C', 'F' or 'A'")
     return transpose(basic.reshape(transpose(a), shape=new[::-1]))
 
 
@@ -75,10 +80,28 @@ def _resolved(new: Any, a: Any) -> tuple[int, ...]:
     return new
 
 
+def _in_memory(a: Any) -> Any:
+    """Return the array inside a tracer, for the order of its elements in memory."""
+    while isinstance(a, Tracer):
+        if isinstance(a, Batched):
+            raise UnsupportedError(
+                "the order 'A' or 'K' of elements in memory is not defined inside "
+                "vmap; use 'C' or 'F'"
+            )
+        a = a.value
+    return a
+
+
 @implements(np.ravel)
 def ravel(a: Any, order: str = "C") -> Any:
-    """Return the elements as a vector."""
-    return reshape(a, -1 if operand(a).size else 0, "F" if order == "F" else order)
+    """Return the elements as a vector, in the order "C", "F", "A" or "K"."""
+    a = operand(a)
+    if order == "K":  # as the elements lie in memory, whichever axis that is
+        inside = _in_memory(a)
+        places = np.empty_like(inside, dtype=np.intp)
+        places[...] = np.arange(inside.size).reshape(inside.shape)
+        return getitem(basic.reshape(a, shape=(a.size,)), places.ravel("K"))
+    return reshape(a, (a.size,), order)
 
 
 @implements(np.squeeze)

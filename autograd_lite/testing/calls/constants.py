@@ -38,7 +38,7 @@ IMPOSSIBLE = calls("""
     np.unravel_index(a, (3, 4)); np.bmat([[a]]); np.ix_(v, w); np.may_share_memory(a, b)
     np.shares_memory(a, b); np.ravel_multi_index((v, w), (3, 4)); np.save(TEXT, a)
     np.savetxt(TEXT, a); np.savez(TEXT, a); np.savez_compressed(TEXT, a)
-    np.vectorize(abs)(a); np.matrix(a); np.broadcast(a, v)
+    np.nditer(a); np.matrix(a); np.broadcast(a, v)
     np.ndenumerate(a); np.busday_count(a, b)
     np.frompyfunc(float, 1, 1)(numpy.array([s]))
 """)

@@ -288,8 +288,9 @@ WEIGHTED = calls("""
 
 FOLDS = calls("""
     np.maximum.accumulate(a, 1); np.minimum.accumulate(t, axis=-1)
-    np.fmax.accumulate((a + NANS)[:, ::-1], 1); np.logaddexp.accumulate(a); np.hypot.accumulate(a, 1)
-    np.subtract.accumulate(a); np.divide.accumulate(a, axis=1); np.power.accumulate(p, 1)
+    np.fmax.accumulate((a + NANS)[:, ::-1], 1); np.logaddexp.accumulate(a)
+    np.hypot.accumulate(a, 1); np.subtract.accumulate(a)
+    np.divide.accumulate(a, axis=1); np.power.accumulate(p, 1)
     np.logaddexp.reduce(a, axis=1); np.logaddexp.reduce(t, (0, 2), keepdims=True)
     np.logaddexp.reduce(a, None, where=MASK); np.logaddexp2.reduce(a, initial=0.3)
     np.hypot.reduce(a); np.hypot.reduce(v[:1]); np.subtract.reduce(t, 1)
@@ -299,6 +300,35 @@ FOLDS = calls("""
     np.maximum.reduceat(a, [0, 2], axis=1); np.minimum.reduceat(t, [1, 0], -1)
     np.logaddexp.reduceat(u, [2, 0, 3]); np.logaddexp.outer(v, w)
     np.arctan2.outer(a, v); np.maximum.outer(v, a); np.hypot.outer(v, s)
+""")
+
+OPTIONS = calls("""
+    np.reshape(a, (4, 3), order="A"); np.reshape(a.T, 12, order="A")
+    np.ravel(a.T, "A"); np.ravel(np.transpose(t, (1, 2, 0)), "K"); a.T.ravel("K")
+    a.flatten("A"); a.reshape(6, 2, order="A")
+    np.matmul(t, k, axes=[(0, 2), (0, 1), (1, 0)])
+    np.matmul(a, b, axes=[(0, 1), (1, 0), (0, 1)])
+    np.matmul(v, k, axes=[(0,), (1, 0), (0,)]); np.matmul(a, v, dtype=float)
+    np.vecdot(a, b, axes=[0, 0]); np.vecdot(a, b, axes=[(0,), (0,), ()])
+    np.vecdot(t, a, keepdims=True); np.vecdot(a, b, axis=0, keepdims=True, dtype=float)
+    np.matvec(t, v, axes=[(0, 2), (0,), (0,)]); np.vecmat(a, t, axes=[1, (2, 0), -1])
+    np.vecmat(v, k, dtype=float); np.matvec(k, v, dtype=float)
+    np.einsum("ij,kj->ik", a, b, dtype=float)
+    np.einsum(a, [0, 1], v, [1], dtype=float)
+    np.intersect1d(v, v[1:], assume_unique=True)
+    np.intersect1d(u, u[::2], return_indices=True)[0]
+    np.setdiff1d(v, w, assume_unique=True); np.setxor1d(v, w, assume_unique=True)
+    np.setxor1d(v, v[1:]); np.unique(a[ROWS], axis=0); np.unique(a[:, ROWS], axis=1)
+    np.unique(a + NANS, equal_nan=False)[:9]; np.nanprod(a + NANS, 1, where=MASK)
+    np.nanprod(a + NANS, 0, initial=2.0); np.trim_zeros(np.pad(a, ((1, 2), (0, 3))))
+    np.trim_zeros(np.pad(a, 2), "b", axis=1); np.trim_zeros(np.pad(a, 1), axis=(0, 1))
+    np.pad(a, 2, constant_values=s)
+    np.pad(a, ((1, 0), (2, 1)), constant_values=(v[0], s))
+    np.pad(a, 2, constant_values=h[:2, :2])
+    np.pad(v, (1, 2), constant_values=(s, 2.0))
+    np.pad(a, 2, "linear_ramp", end_values=s)
+    np.pad(a, 1, "linear_ramp", end_values=h[:2, :2]); np.nan_to_num(a + NANS, nan=s)
+    np.nan_to_num(a + NANS, nan=v); np.nan_to_num((a + NANS) * 1j, nan=s).imag
 """)
 
 UPDATES = calls("""
@@ -313,6 +343,13 @@ UPDATES = calls("""
     np.at(a)[0, 1].add(s); np.at(a)[ROWS].add(v); np.at(a)[ROWS].multiply(t[0])
     np.at(a)[:, 1].max(b[:, 2]); np.at(a)[ROWS].min(0.1); np.at(a)[1:].get()
     np.at(a)[a > 0].set(0.0); np.safe_where(p > 1, np.sqrt, lambda x: x * x, p)
+    np.safe_where(p > 1, lambda x: 0.0, np.log, p)
+    np.safe_where(p > 1, lambda x: x * s, lambda x: s, p)
+    np.nan_to_num(numpy.array([numpy.inf, 1, -numpy.inf]), posinf=s, neginf=2 * s)
+    np.exp([s, v[0]]); np.add([v, w], 1.0); np.add([[s, 1.0], [s, 2]], v[:2])
+    np.vectorize(lambda x, y: x**2 if x > y else 3 * y)(a, v)
+    np.vectorize(lambda x, n: (x**n, -x), excluded=[1])(v, 3)
+    np.vectorize(lambda x, *, n: x * n, otypes=[float])(v, n=2.0)
 
 
 
@@ -330,6 +367,7 @@ CALLS = [
     *HISTOGRAMS,
     *WEIGHTED,
     *FOLDS,
+    *OPTIONS,
 ]
 
 _COMPLEX = """negative square exp sin cos tanh absolute sqrt log reciprocal conjugate

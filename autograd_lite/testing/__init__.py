@@ -6,12 +6,18 @@
 """
 
 from ..errors import GradientCheckError, GradientCheckWarning
+from .bisect import Box, bisect_grads
+from .compare import assert_grads_close
+from .frameworks import of_jax, of_torch
+from .given import check_gradient, check_jvp, check_vjp
 from .grads import check_grads
 from .report import Element, Finding, Report
 
 # fmt: off
 __all__ = [
-    "check_grads", "Report", "Finding", "Element",
+    "check_grads", "check_gradient", "check_vjp", "check_jvp",
+    "bisect_grads", "assert_grads_close", "of_torch", "of_jax",
+    "Report", "Finding", "Element", "Box",
     "GradientCheckError", "GradientCheckWarning",
 ]
 # fmt: on

@@ -36,7 +36,7 @@ from .spaces import (
     random_like,
     size_of,
 )
-from .verdict import BARS, BLUNT, finding_of, judge
+from .verdict import BARS, finding_of, judge
 
 STEADY: Final = 5.0  # how many times the effect of rounding is excused
 TINY: Final = 1e-6  # a step that should not leave the domain
@@ -164,7 +164,7 @@ def _glance(probe: Probe, given: float) -> Finding | None:
     if (
         abs(sharp - estimate.value) <= looked.tolerance(sharp, estimate.value)
         and bend <= BEND * scale + BARS * looked.rounding / estimate.step
-        and (BARS * estimate.error <= BLUNT * scale or looked.negligible(sharp))
+        and (BARS * estimate.error <= looked.blunt * scale or looked.negligible(sharp))
         and (wide is None or abs(given - sharp) <= probe.tolerance(given, sharp))
     ):
         return finding_of(looked, OK, sharp, estimate)

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, overload
 
 import numpy as np
 
-from ..errors import ArgumentError, RuleError
+from ..errors import ArgumentError, GradientCheckError, RuleError
 from .engine import examine
 from .probe import Level
 from .report import WRONG, Finding, Report
@@ -91,7 +91,7 @@ def check_grads(
     check_settings(order, modes)
     flat, xs, names = flat_function(fun, args if isinstance(args, tuple) else (args,))
     level = first_level(flat, xs, names, title_of(fun), seed, rtol, atol)
-    return finish(level, order, tuple(modes), seed, report)
+    return settled(examined(level, order, modes, seed), report)
 
 
 def check_settings(order: int, modes: Sequence[str]) -> None:
@@ -118,36 +118,35 @@ def first_level(
     atol: float = 0.0,
 ) -> Level:
     """Evaluate a function and return it with the settings of its check."""
-    ys = fun(*xs)
+    ys = fun(*[x.copy() for x in xs])
     if not ys:
         raise ArgumentError(f"{title} returns no array of floats to differentiate")
     return Level(fun, xs, ys, names, title, np.random.default_rng(seed), rtol, atol)
 
 
-def finish(
-    level: Level,
-    order: int,
-    modes: tuple[str, ...],
-    seed: int | np.random.Generator,
-    report: bool,
-) -> Report | None:
-    """Make the comparisons; return the report, or raise or warn if it says so."""
+def examined(
+    level: Level, order: int, modes: Sequence[str], seed: int | np.random.Generator
+) -> Report:
+    """Make the comparisons and return what they found."""
     start = time.perf_counter()
+    cause = None
     findings = examine_values(level)
     if not findings:
         try:
             findings = examine(level, order, modes)
         except RuleError as error:
-            if not report:
-                raise
+            cause = error
             findings = [Finding(WRONG, "the rules", text=str(error))]
-    found = Report(
-        level.title,
-        findings,
-        seed=seed if isinstance(seed, int) else None,
-        seconds=time.perf_counter() - start,
-    )
-    if report:
+        except GradientCheckError as error:  # from rules that were handed in
+            findings = [Finding(WRONG, "first order", text=str(error))]
+    number = seed if isinstance(seed, int) else None
+    seconds = time.perf_counter() - start
+    return Report(level.title, findings, seed=number, seconds=seconds, cause=cause)
+
+
+def settled(found: Report, wanted: bool) -> Report | None:
+    """Return the report if it is wanted; else raise or warn if it says so."""
+    if wanted:
         return found
     found.settle(stacklevel=3)
     return None
@@ -159,7 +158,15 @@ def examine_values(level: Level) -> list[Finding]:
     a = inner(ws, level.ys)
     if not np.isfinite(a):
         raise ArgumentError(f"{level.title} is not finite at these arguments")
+    before = [x.tobytes() for x in level.xs]
     b = inner(ws, level.fun(*level.xs))
+    for name, x, old in zip(level.names, level.xs, before):
+        if x.tobytes() != old:
+            text = (
+                f"argument {name} was written to. Functions must leave their arguments "
+                "unchanged."
+            )
+            return [Finding(WRONG, "values", text=text)]
     if abs(a - b) <= 1e4 * epsilon(level.ys) * size_of(ws, level.ys):
         return []
     text = (

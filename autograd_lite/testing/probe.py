@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..api import jvp, vjp
+from .frameworks import Foreign
 from .numerical import Estimate, central, one_sided
 from .spaces import (
     EPS,
@@ -34,6 +35,7 @@ ROUNDING: Final = 100.0  # machine epsilons of the result that a derivative may 
 
 QUICK: Final = 4.0  # the step of a first look, in cube roots of the machine epsilon
 IMAGINARY: Final = 1e-30  # a step that is never subtracted from anything
+BLUNT: Final = 1e-2  # in double precision
 COARSE: Final = 0.3  # an error bar that still tells a derivative from zero
 
 Rule = Callable[..., tuple[Any, ...]]
@@ -63,6 +65,8 @@ class Level:
         if self.rules is not None:
             return self.rules[mode]
         fun, n = self.fun, len(self.xs)
+        if isinstance(fun, Foreign):
+            return fun.derived(mode, n)
         if mode == "rev":
             return lambda *both: vjp(fun, *both[:n])[1](both[n:])
         return lambda *both: jvp(fun, both[:n], both[n:])[1]
@@ -130,6 +134,11 @@ class Probe:
     def scale(self, a: float, b: float) -> float:
         """Return the magnitude that two values of the derivative are judged by."""
         return max(finite(a), finite(b))
+
+    @property
+    def blunt(self) -> float:
+        """The share of a derivative above which an error bar checks nothing."""
+        return min(max(BLUNT, 4 * self.eps ** (1 / 3)), 0.2)
 
     def negligible(self, a: float) -> bool:
         """Return whether a derivative is no more than rounding makes of a zero."""

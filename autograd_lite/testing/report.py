@@ -114,16 +114,19 @@ def _element_dict(element: Element) -> dict[str, Any]:
 
 
 def _worst_lines(finding: Finding) -> list[str]:
-    lines = []
-    for i, element in enumerate(finding.worst):
-        lead = "most of it at" if i == 0 else "and at"
-        bar = f"{element.numerical:.6g} +- {element.error:.1g}"
-        lines.append(f"  {lead} {element}:")
-        known = ratio(element.analytic, element.numerical)
-        lines.append(
-            f"  there      {element.analytic:.6g} against {bar}, ratio {known}"
-        )
-    return lines
+    if not finding.worst:
+        return []
+    first, *others = finding.worst
+    if finding.verdict == KINK:
+        return [f"  it is at   {first}"]
+    lines = [f"  most of it at {first}:", f"  there      {_values(first)}"]
+    return lines + [f"  and at {e.index}: {_values(e)}" for e in others]
+
+
+def _values(element: Element) -> str:
+    known = ratio(element.analytic, element.numerical)
+    bar = f"{element.numerical:.6g} +- {element.error:.1g}"
+    return f"{element.analytic:.6g} against {bar}, ratio {known}"
 
 
 class Report:
@@ -146,11 +149,13 @@ class Report:
         *,
         seed: int | None = None,
         seconds: float = math.nan,
+        cause: Exception | None = None,
     ) -> None:
         self.title = title
         self.findings = list(findings)
         self.seed = seed
         self.seconds = seconds
+        self.cause = cause  # the error of a rule that could not be applied
 
     @property
     def verdict(self) -> str:
@@ -170,6 +175,8 @@ class Report:
 
     def settle(self, stacklevel: int = 2) -> None:
         """Raise `GradientCheckError` if wrong; warn if nothing can be said."""
+        if self.cause is not None:
+            raise self.cause
         if self.verdict == WRONG:
             raise GradientCheckError(str(self))
         if not self.ok:
@@ -223,7 +230,11 @@ class Report:
 
 def _summary(findings: Sequence[Finding]) -> str:
     """Say what was compared, and how well it agreed."""
-    gaps = [abs(f.analytic - f.numerical) / _scale(f) for f in findings]
+    gaps = [
+        abs(f.analytic - f.numerical) / _scale(f)
+        for f in findings
+        if f.error < _scale(f)  # else the difference is noise around zero
+    ]
     names = {"rev": "reverse mode", "fwd": "forward mode"}
     modes = " and ".join(dict.fromkeys([names.get(f.mode, f.mode) for f in findings]))
     order = max([f.order for f in findings], default=1)

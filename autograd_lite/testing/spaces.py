@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +13,14 @@ import numpy as np
 from .. import tree
 from ..core import Tracer
 from ..errors import ArgumentError
+from .frameworks import (
+    Foreign,
+    framework_among,
+    is_foreign_float,
+    to_framework,
+    to_numpy,
+    unmarked,
+)
 
 Arrays = list[Any]
 FlatFunction = Callable[..., tuple[Any, ...]]
@@ -26,14 +35,29 @@ def is_float(x: Any) -> bool:
     )
 
 
-def flat_function(
-    fun: Callable[..., Any], args: tuple[Any, ...]
-) -> tuple[FlatFunction, Arrays, list[str]]:
-    """Return `fun` as a function of the float leaves of `args`, these, and their paths.
+@dataclass(frozen=True)
+class Arguments:
+    """A tuple of arguments, taken apart: its float leaves, and what holds them.
 
-    Other leaves (labels, flags, strings) are constants; of the results, too, only the
-    float leaves are kept.
+    Other leaves (labels, flags, strings) are constants.
     """
+
+    xs: Arrays
+    names: list[str]
+    leaves: list[Any]
+    places: list[int]  # of the floats among the leaves
+    treedef: tree.TreeDef
+
+    def filled(self, xs: Sequence[Any], constants: Sequence[Any] | None = None) -> Any:
+        """Return the arguments with other floats, and maybe other constants."""
+        leaves = list(self.leaves if constants is None else constants)
+        for i, x in zip(self.places, xs, strict=True):
+            leaves[i] = x
+        return tree.unflatten(self.treedef, leaves)
+
+
+def split(args: tuple[Any, ...]) -> Arguments:
+    """Take arguments apart; raise `ArgumentError` if none is an array of floats."""
     leaves, treedef = tree.flatten(args)
     places = [i for i, leaf in enumerate(leaves) if is_float(leaf)]
     if not places:
@@ -42,18 +66,43 @@ def flat_function(
             f"no derivative to check: the arguments hold {kinds or 'nothing'}, and no "
             "array of floats"
         )
-
-    def flat(*xs: Any) -> tuple[Any, ...]:
-        filled = list(leaves)
-        for i, x in zip(places, xs, strict=True):
-            filled[i] = x
-        outs = tree.leaves(fun(*tree.unflatten(treedef, filled)))
-        return tuple(
-            [y if hasattr(y, "dtype") else np.float64(y) for y in outs if is_float(y)]
-        )
-
     paths = tree.paths(args)
-    return flat, [np.array(leaves[i]) for i in places], [paths[i] for i in places]
+    xs = [np.array(leaves[i]) for i in places]
+    return Arguments(xs, [paths[i] for i in places], leaves, places, treedef)
+
+
+def flat_function(
+    fun: Callable[..., Any], args: tuple[Any, ...]
+) -> tuple[FlatFunction, Arrays, list[str]]:
+    """Return `fun` as a function of the float leaves of `args`, these, and their paths.
+
+    Of the results, too, only the float leaves are kept.
+    """
+    fun, framework = unmarked(fun)
+    framework = framework or framework_among(tree.leaves(args))
+    parts = split(tree.map(to_numpy, args))
+    if framework is None:
+        flat: FlatFunction = lambda *xs: floats(fun(*parts.filled(xs)))  # noqa: E731
+    else:
+        constants = [to_framework(framework, leaf) for leaf in parts.leaves]
+
+        def of_framework(*xs: Any) -> tuple[Any, ...]:
+            outs = tree.leaves(fun(*parts.filled(xs, constants)))
+            return tuple([y for y in outs if is_foreign_float(y)])
+
+        flat = Foreign(of_framework, framework)
+    return flat, parts.xs, parts.names
+
+
+def floats(outs: Any) -> tuple[Any, ...]:
+    """Return the float leaves of a result, as arrays."""
+    return tuple(
+        [
+            y if hasattr(y, "dtype") else np.asarray(y)[()]
+            for y in tree.leaves(outs)
+            if is_float(y)
+        ]
+    )
 
 
 @np.errstate(all="ignore")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,7 +16,6 @@ from .report import INCONCLUSIVE, KINK, OK, WRONG, Element, Finding
 from .spaces import Arrays
 
 BARS: Final = 5.0  # how many error bars a numerical derivative may be off
-BLUNT: Final = 1e-2  # an error bar above this share of the derivative checks nothing
 BENT: Final = 1e-3  # one-sided slopes this close are taken for one
 SAMPLE: Final = 64  # elements that are looked at one by one
 SHOWN: Final = 3
@@ -24,10 +24,10 @@ SHOWN: Final = 3
 def judge(probe: Probe, analytic: float) -> Finding:
     """Compare a derivative with the numerical one along the probe's direction."""
     estimate = probe.numerical(probe.us, analytic, probe.tolerance(analytic, 0.0) / 10)
-    if not _agree(probe, analytic, estimate):  # a longer look before it is condemned
+    if not agrees(probe, analytic, estimate):  # a longer look before it is condemned
         probe = probe.measured()
         estimate = probe.numerical(probe.us, analytic)
-    if not _agree(probe, analytic, estimate):
+    if not agrees(probe, analytic, estimate):
         return _excused(probe, analytic, estimate) or _condemn(
             probe, analytic, estimate
         )
@@ -47,7 +47,8 @@ def finding_of(
     return Finding(verdict, *place, analytic, *estimate, probe=probe, **more)
 
 
-def _agree(probe: Probe, analytic: float, estimate: Estimate) -> bool:
+def agrees(probe: Probe, analytic: float, estimate: Estimate) -> bool:
+    """Return whether both derivatives are equal, given the error bar and tolerance."""
     allowed = probe.tolerance(analytic, estimate.value) + BARS * estimate.error
     return abs(analytic - estimate.value) <= allowed
 
@@ -73,7 +74,7 @@ def _torn(probe: Probe, analytic: float, estimate: Estimate) -> Finding | None:
 def _doubt(probe: Probe, analytic: float, estimate: Estimate) -> Finding | None:
     """Return that nothing can be said, if the agreement means nothing."""
     scale = probe.scale(analytic, estimate.value)
-    if BARS * estimate.error <= BLUNT * scale or probe.negligible(analytic):
+    if BARS * estimate.error <= probe.blunt * scale or probe.negligible(analytic):
         return None
     if probe.confirmed(analytic, estimate):
         return None
@@ -98,7 +99,7 @@ def _excused(probe: Probe, analytic: float, estimate: Estimate) -> Finding | Non
     """Return that a kink or the edge of the domain explains the difference, if so."""
     right, left = probe.slopes()
     sides = [side for side in (right, left) if math.isfinite(side.value)]
-    vague = not estimate.error <= BLUNT * abs(estimate.value)
+    vague = not estimate.error <= probe.blunt * abs(estimate.value)
     if not sides or (vague and not math.isfinite(analytic)):
         text = (
             f"inconclusive, not finite around this point: {analytic} against "
@@ -120,7 +121,11 @@ def _kink(
         f"not differentiable here: the slope is {left} from one side, {right} from the "
         f"other, and the derivative is said to be {analytic:.6g}"
     )
-    return finding_of(probe, KINK, analytic, estimate, text=text)
+    leaf, at = worst_element(
+        lambda us: finite(dataclasses.replace(probe, us=us).glance()[1]), probe.us
+    )
+    worst = tuple(elements(probe, leaf, [at]))
+    return finding_of(probe, KINK, analytic, estimate, text=text, worst=worst)
 
 
 def _condemn(probe: Probe, analytic: float, estimate: Estimate) -> Finding:

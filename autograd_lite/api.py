@@ -129,6 +129,14 @@ def vjp(fun: Fun, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     >>> pullback(np.array([1.0, 10.0]))
     (np.float64(11.0), array([ 2., 20.]))
     """
+    y, pullback, aux, _ = taped(fun, primals, has_aux)
+    return (y, pullback, *aux)
+
+
+def taped(
+    fun: Fun, primals: tuple[Any, ...], has_aux: bool = False
+) -> tuple[Any, Fun, list[Any], Tape]:
+    """Return what `vjp` does, with aux in a list, and the tape of the pullback."""
     leaves, treedef = tree.flatten(primals)
     arrays = float_leaves(leaves, primals)
 
@@ -159,7 +167,7 @@ def vjp(fun: Fun, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
         return tree.unflatten(treedef, separate(x_bars, gs))
 
     y = tree.unflatten(outdef, [tape.lend(value) for value in values])
-    return (y, pullback, _strip_tree(tape, aux)) if has_aux else (y, pullback)
+    return y, pullback, [_strip_tree(tape, aux)] if has_aux else [], tape
 
 
 def jvp(

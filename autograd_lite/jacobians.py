@@ -15,14 +15,24 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import tree
-from .api import Fun, float_leaves, grad, jvp, selector, split_aux, vjp, wraps
+from .api import (
+    Fun,
+    float_leaves,
+    grad,
+    jvp,
+    selector,
+    split_aux,
+    taped,
+    vjp,
+    wraps,
+)
 from .batching import move_axis, vmap_flat
 from .errors import ArgumentError, DifferentiationTypeError
 from .linear import linearize_flat
 from .ops.basic import real, reshape
 from .ops.index import getitem
 from .ops.shape import concatenate
-from .reverse import Tape, as_array, new_tape, separate, slot_of, strip
+from .reverse import Tape, as_array, separate
 
 Argnums = int | Sequence[int]
 Wrt = str | Sequence[str] | None
@@ -286,44 +296,31 @@ def _check_kind(x: Any, holomorphic: bool, what: str) -> None:
 
 
 class Recording(NamedTuple):
-    """A function's evaluation on a tape; `xs` and `ys` are the leaves of trees."""
+    """A function's evaluation on a tape; `ys` are the leaves of its output y."""
 
-    tape: Tape
-    xs: list[Any]
     y: Any
     ys: list[Any]
-    slots: list[int | None]
     aux: list[Any]
+    pullback: Fun
+    tape: Tape
 
     def pull(self, *gs: Any) -> list[Any]:
-        """Return the cotangents of `xs`, given those of `ys`."""
-        seeds = [(s, g) for s, g in zip(self.slots, gs) if s is not None]
-        return self.tape.backward(seeds, range(len(self.xs)), keep=True)
+        """Return the leaves of the argument's cotangent, given those of the output."""
+        return tree.leaves(self.pullback(tree.unflatten(tree.structure(self.y), gs)))
 
 
-def _record(f: Fun, x: Any, has_aux: bool) -> Recording:
-    leaves, xdef = tree.flatten(x)
-    xs = float_leaves(leaves, x)
-    tape = new_tape()
-    try:
-        out = f(tree.unflatten(xdef, [tape.variable(leaf) for leaf in xs]))
-        out, *aux = split_aux(out) if has_aux else (out,)
-    finally:
-        tape.open = False
-    outs, ydef = tree.flatten(out)
-    ys = [as_array(strip(tape, o)) for o in outs]
-    stripped = [tree.map(lambda leaf: strip(tape, leaf), a) for a in aux]
-    slots = [slot_of(tape, o) for o in outs]
-    return Recording(tape, xs, tree.unflatten(ydef, ys), ys, slots, stripped)
+def _record(f: Fun, x: Any, options: Options) -> Recording:
+    y, pullback, aux, tape = taped(f, (x,), options.has_aux)
+    return Recording(y, tree.leaves(y), aux, pullback, tape)
 
 
 def _by_rows(f: Fun, x: Any, options: Options) -> Found:
-    return _rows(_record(f, x, options.has_aux), x, options)
+    return _rows(_record(f, x, options), x, options)
 
 
 def _rows(recorded: Recording, x: Any, options: Options) -> Found:
     """Return the Jacobian by a pullback for each output element."""
-    _, xs, y, ys, _, aux = recorded
+    y, ys, aux, _, tape = recorded
     for leaf in ys:
         if leaf.dtype.kind == "c" and not options.holomorphic:
             raise DifferentiationTypeError(
@@ -331,11 +328,13 @@ def _rows(recorded: Recording, x: Any, options: Options) -> Found:
                 "arguments are real, or holomorphic=True"
             )
     _check_holomorphic(ys, options.holomorphic)
-    sizes = [_bytes(*aval) for aval in recorded.tape.avals]
+    sizes = [_bytes(*aval) for aval in tape.avals]
     chunk = options.chunk_size or _default_chunk(max(sizes, default=0))
     stacked = _products(recorded.pull, ys, chunk)
     if not stacked:  # no output elements
+        xs = [as_array(leaf) for leaf in tree.leaves(x)]
         stacked = [np.zeros((0, *leaf.shape), leaf.dtype) for leaf in xs]
+    tape.release()
     columns = [
         [_moved(part, leaf.shape, 0) for part, leaf in zip(_split(bars, ys), ys)]
         for bars in separate(stacked)
@@ -385,8 +384,9 @@ def _push_at_once(
 
 def _cheaper(f: Fun, x: Any, options: Options) -> Found:
     """Return the Jacobian by rows or by columns, whichever are fewer."""
-    recorded = _record(f, x, options.has_aux)
-    fewer = 0 < _elements(recorded.xs) < _elements(recorded.ys)
+    recorded = _record(f, x, options)
+    xs = [as_array(leaf) for leaf in tree.leaves(x)]
+    fewer = 0 < _elements(xs) < _elements(recorded.ys)
     into_complex = any(leaf.dtype.kind == "c" for leaf in recorded.ys)
     if fewer or (into_complex and not options.holomorphic):
         return _by_columns(f, x, options)

@@ -80,12 +80,12 @@ def _lock(array: Array) -> Array:
         if entry.owner is not None:
             _lock(entry.owner)
         return entry.view
-    owner = array.base
-    if owner is not None:
-        owner = owner if isinstance(owner, np.ndarray) else None
-    view = array.view()
+    view, owner = array.view(), array.base
+    if owner is None or isinstance(owner, np.ndarray):
+        array.setflags(write=False)
+    else:  # memory of another kind, which NumPy would not make writable again
+        owner = None
     _LOCKS[id(array)] = _entry(view, owner)
-    array.setflags(write=False)
     if owner is not None:
         _lock(owner)
     return view
@@ -99,7 +99,8 @@ def _unlock(array: Array) -> None:
     if entry.holders:
         return
     del _LOCKS[id(array)]
-    if entry.view.flags.writeable:  # else it was read-only before
+    before, now = entry.view.flags.writeable, array.flags.writeable
+    if before and not now:
         _make_writable(array)
     for waiting in entry.waiting or ():
         _make_writable(waiting)

@@ -168,3 +168,19 @@ def test_nothing_is_left_locked_by_a_program_of_many_gradients(buffer):
         pullback(np.ones(3))
     del pullback
     assert len(_LOCKS) == before
+
+
+def test_memory_of_another_kind_stays_as_it_is():
+    class Foreign:
+        """Lends the memory of an array, but not as an array."""
+
+        def __init__(self, array):
+            self.array = array
+            self.__array_interface__ = array.__array_interface__
+
+    foreign = np.asarray(Foreign(np.ones(BIG)))
+    x = np.ones(BIG)
+    for _ in range(2):
+        np.testing.assert_array_equal(grad(lambda x: (x * foreign).sum())(x), x)
+        np.testing.assert_array_equal(grad(lambda x: (x * x).sum())(foreign), 2 * x)
+    assert foreign.flags.writeable

@@ -5,7 +5,7 @@ import pytest
 import scipy.optimize
 
 import autograd_lite.numpy as anp
-from autograd_lite import grad, jvp, vjp, vmap
+from autograd_lite import grad, jacobian, jvp, stop_gradient, vjp, vmap
 from autograd_lite.errors import ArgumentError, ConvergenceError, UnsupportedError
 from autograd_lite.scipy.optimize import fixed_point, minimize, root
 from autograd_lite.testing import check_grads
@@ -164,8 +164,50 @@ def test_callbacks_get_trees():
 def test_a_minimum_is_not_differentiable():
     with pytest.raises(UnsupportedError, match="root"):
         grad(lambda a: minimize(lambda x, a: (x - a) ** 2, 0.0, (a,)).fun)(1.0)
+    with pytest.raises(UnsupportedError, match="bounds"):
+        grad(lambda a: minimize(lambda x: x**2, 0.0, bounds=[(a, None)]).fun)(1.0)
+
+
+@pytest.mark.parametrize(
+    "method", ["Powell", None, "BFGS", "Newton-CG", "trust-exact", "SLSQP"]
+)
+def test_what_an_objective_must_not_use(method):
+    def least(a):
+        return minimize(lambda x: ((x - a) ** 2).sum(), np.zeros(2), method=method).fun
+
+    with pytest.raises(UnsupportedError, match=r"objective.*root\(lambda"):
+        grad(least)(np.ones(2))
+    with pytest.raises(UnsupportedError, match=r"objective.*root\(lambda"):
+        jvp(least, (np.ones(2),), (np.ones(2),))
+
+
+def test_what_a_constraint_must_not_use():
+    def least(a):
+        rule = {"type": "eq", "fun": lambda x: x[0] - a}
+        found = minimize(lambda x: (x**2).sum(), np.ones(2), constraints=rule)
+        return found.fun
+
+    with pytest.raises(UnsupportedError, match="constraint"):
+        grad(least)(1.0)
+
+
+def test_the_derivative_of_a_minimums_place():
+    """As the message says: solve for a zero gradient."""
+
+    def fun(x, a):
+        return ((x**2 - a) ** 2).sum()
+
+    def place(a):
+        x = minimize(fun, np.ones(2), (stop_gradient(a),)).x
+        return root(lambda x, *args: grad(fun)(x, *args), x, (a,)).x
+
+    slope = jacobian(place)(np.array([4.0, 9.0]))
+    np.testing.assert_allclose(slope, np.diag([1 / 4, 1 / 6]), 1e-5, 1e-9)
+
+
+def test_a_fixed_point_must_not_use_what_is_traced():
     with pytest.raises(UnsupportedError, match="args"):
-        grad(lambda a: minimize(lambda x: (x - a) ** 2, 0.0, method="Powell").fun)(1.0)
+        grad(lambda a: fixed_point(lambda x: 0 * x + a, 1.0))(1.0)
 
 
 # -- roots ----------------------------------------------------------------------------

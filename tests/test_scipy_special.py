@@ -340,8 +340,33 @@ def test_nothing_cancels(fun, x, expected):
     np.testing.assert_allclose(derivative(fun, x), expected, 2e-12)
 
 
-def test_zeta_far_left_is_no_number():
-    assert np.isnan(derivative(special.zeta, -9.5))
+@pytest.mark.parametrize("fun", [special.zeta, special.zetac])
+def test_zeta_in_single_precision(fun):
+    s = np.array([-4.5, -1.5, 0.5, 1.1, 2, 30], np.float32)
+    for slope in [lambda s: vjp(fun, s)[1], lambda s: lambda t: jvp(fun, (s,), (t,))]:
+        found = np.asarray(slope(s)(np.ones_like(s))[-1])
+        expected = np.asarray(slope(s.astype(float))(np.ones(6))[-1])
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, expected, 2e-7)
+
+
+@pytest.mark.parametrize(
+    "s, first, second",
+    [
+        (-9.5, -0.0073805044488119251, 0.024092856473698584),
+        (-4.0, 0.0079838114502686243, 0.0057374158461037863),
+        (-30.2, -260735785.31704224, 626205278.54123415),
+        (-0.5, -0.36085433959994761, -0.59622917676501596),
+        (0.5, -3.9226461392091517, -16.008357013928661),
+    ],
+)
+def test_zeta_left_of_its_pole(s, first, second):
+    np.testing.assert_allclose(derivative(special.zeta, s), first, 1e-12)
+    np.testing.assert_allclose(derivative(grad(special.zeta), s), second, 1e-11)
+
+
+def test_hurwitz_zeta_far_left_is_no_number():
+    assert np.isnan(derivative(lambda s: special.zeta(s, 1.5), -9.5))
 
 
 # -- dtypes and what is missing -------------------------------------------------------

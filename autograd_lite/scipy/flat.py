@@ -74,7 +74,13 @@ def _is_float(x: Any) -> bool:
     return isinstance(x, float) or getattr(x, "dtype", np.dtype(bool)).kind == "f"
 
 
-def guarded(fun: Fun, what: str) -> Fun:
+PASS_IT = (
+    "Pass it in args=(...), where it has a derivative, instead of using it from an "
+    "enclosing scope."
+)
+
+
+def guarded(fun: Fun, what: str, remedy: str = PASS_IT) -> Fun:
     """Return `fun` with a check that its result is plain numbers, as solvers need."""
 
     def function(*args: Any) -> Any:
@@ -82,8 +88,7 @@ def guarded(fun: Fun, what: str) -> Fun:
         if has_tracer_leaf(y):
             raise UnsupportedError(
                 f"{what} depends on a traced array that is not among its arguments. "
-                "Pass it in args=(...), where it has a derivative, instead of using it "
-                "from an enclosing scope."
+                f"{remedy}"
             )
         return y
 

@@ -19,7 +19,12 @@ from scipy.optimize import OptimizeResult
 from .. import tree
 from ..api import grad, jvp, value_and_grad, vjp
 from ..core import defjvp, defvjp, primitive
-from ..errors import ArgumentError, ConvergenceError, UnsupportedError
+from ..errors import (
+    ArgumentError,
+    AutogradError,
+    ConvergenceError,
+    UnsupportedError,
+)
 from ..jacobians import jacrev
 from ..numpy.dispatch import operand
 from ..ops.basic import cast, reshape, stop_gradient
@@ -40,6 +45,12 @@ WITHOUT_GRADIENT = {"nelder-mead", "powell", "cobyla", "cobyqa"}
 WITH_PRODUCTS = {"newton-cg", "trust-ncg", "trust-krylov", "trust-constr"}
 WITH_HESSIAN = {"dogleg", "trust-exact"}
 WITH_JACOBIAN = {"hybr", "lm"}
+NOT_DIFFERENTIABLE = (
+    "minimize is not differentiable. For the derivative of a minimum's place, find it "
+    "outside of the differentiated function (or with stop_gradient around what is "
+    "traced), and solve for a zero gradient from there: "
+    "root(lambda x, *args: grad(fun)(x, *args), x, args).x"
+)
 
 # -- minimisation ---------------------------------------------------------------------
 
@@ -86,10 +97,9 @@ def minimize(
     """
     args = args if isinstance(args, tuple) else (args,)
     if has_tracer_leaf(x0, args):
-        raise UnsupportedError(
-            "minimize is not differentiable. For the derivative of a minimum's place, "
-            "find it outside, and solve for a zero gradient: root(grad(fun), x, args)"
-        )
+        raise UnsupportedError(NOT_DIFFERENTIABLE)
+    if has_tracer_leaf(bounds) or has_tracer_leaf(tol):
+        raise UnsupportedError(f"bounds or tol is traced. {NOT_DIFFERENTIABLE}")
     start = start_of(x0)
     flat, unravel = tree.ravel(start)
     flat = float_vector(flat)
@@ -120,12 +130,13 @@ def _derivatives(objective: Fun, method: str | None) -> dict[str, Any]:
     """Return the function and what its method can use of its derivatives."""
     name = (method or "").lower()
     if name in WITHOUT_GRADIENT:
-        return {"fun": guarded(objective, "the objective")}
-    value_and_gradient = value_and_grad(objective)
+        return {"fun": _plain(objective, "the objective")}
+    value_and_gradient = _plain(value_and_grad(objective), "the objective")
     gradient = grad(objective)
-
-    def product(x: Any, direction: Any) -> Any:
-        return jvp(gradient, (x,), (direction,))[1]
+    product = _plain(
+        lambda x, direction: jvp(gradient, (x,), (direction,))[1],
+        "the objective's Hessian",
+    )
 
     given: dict[str, Any] = {"fun": value_and_gradient, "jac": True}
     if name in WITH_PRODUCTS:
@@ -133,6 +144,10 @@ def _derivatives(objective: Fun, method: str | None) -> dict[str, Any]:
     if name in WITH_HESSIAN:
         given["hess"] = lambda x: np.stack([product(x, e) for e in np.eye(x.size)])
     return given
+
+
+def _plain(fun: Fun, what: str) -> Fun:
+    return guarded(fun, what, NOT_DIFFERENTIABLE)
 
 
 def _flat_bounds(bounds: Any, start: Any) -> Any:
@@ -177,8 +192,8 @@ def _flat_constraint(constraint: dict[str, Any], unravel: Fun) -> dict[str, Any]
 
     return {
         "type": constraint["type"],
-        "fun": guarded(flat, "a constraint"),
-        "jac": constraint.get("jac") or jacrev(flat),
+        "fun": _plain(flat, "a constraint"),
+        "jac": constraint.get("jac") or _plain(jacrev(flat), "a constraint"),
     }
 
 
@@ -333,6 +348,8 @@ def fixed_point(
             return scipy.optimize.fixed_point(
                 plain, x0, xtol=xtol, maxiter=maxiter, method=method
             )
+        except AutogradError:
+            raise
         except RuntimeError as error:
             raise ConvergenceError(f"fixed_point: {error}") from error
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..elementwise import log, where
+from ..elementwise import cos, exp, log, sin, where
 from .base import Special, real_only, scipy_special, series, special, unknown
 
 gamma = special(
@@ -106,8 +106,10 @@ CORRECTIONS = [
 def zeta_slope(s, q):
     """Return the derivative in s of the Hurwitz zeta function, for s > -5.
 
-    That of the Euler-Maclaurin formula (DLMF 25.11.5), term by term.
+    That of the Euler-Maclaurin formula (DLMF 25.11.5), term by term, in double
+    precision: the terms are large and cancel.
     """
+    s, q = s + np.float64(0), q + np.float64(0)
     w = q + TERMS
     total = -(w ** (1 - s)) * (log(w) / (s - 1) + 1 / (s - 1) ** 2)
     total = total - log(w) * w**-s / 2
@@ -120,6 +122,23 @@ def zeta_slope(s, q):
     return where(s > -5, total, np.nan)
 
 
+def riemann_slope(s):
+    """Return the derivative of the Riemann zeta function; left of 0 by reflection.
+
+    zeta(s) = (2 pi)^s / pi sin(pi s / 2) gamma(1 - s) zeta(1 - s) (DLMF 25.4.1).
+    """
+    s = s + np.float64(0)
+    left = np.real(s) < 0
+    mirrored = 1 - where(left, s, -1.0)
+    half = math.pi / 2 * (1 - mirrored)
+    factor = exp((1 - mirrored) * LOG_TWO_PI + loggamma(mirrored)) / math.pi
+    steady = sin(half) * (LOG_TWO_PI - psi(mirrored)) + math.pi / 2 * cos(half)
+    change = steady * riemann_zeta(mirrored) - sin(half) * zeta_slope(mirrored, 1.0)
+    return where(left, factor * change, zeta_slope(where(left, 2.0, s), 1.0))
+
+
+LOG_TWO_PI = math.log(2 * math.pi)
+
 hurwitz: Special = special(
     "zeta",
     "The Hurwitz zeta function of s and q (DLMF 25.11.1).",
@@ -127,11 +146,11 @@ hurwitz: Special = special(
     lambda ans, s, q: -s * hurwitz(s + 1, q),
 )
 
-riemann_zeta = special(
+riemann_zeta: Special = special(
     "riemann_zeta",
     "The Riemann zeta function (DLMF 25.2.1).",
-    lambda ans, s: zeta_slope(s, 1.0),
+    lambda ans, s: riemann_slope(s),
     impl=lambda s: scipy_special().zeta(s),
 )
 
-zetac = special("zetac", "zeta(s) - 1.", lambda ans, s: zeta_slope(s, 1.0))
+zetac = special("zetac", "zeta(s) - 1.", lambda ans, s: riemann_slope(s))

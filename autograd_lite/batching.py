@@ -64,6 +64,15 @@ class Batched(Tracer):
             "np.where(condition, a, b) instead of if"
         )
 
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.dtype.kind in "iub":
+            raise TracerConversionError(
+                "an array inside vmap differs from element to element, and was about "
+                "to be turned into a plain one. To index a plain array with it, write "
+                "np.take(table, i, axis=0) instead of table[i]."
+            )
+        return super().__array__(*args, **kwargs)
+
     def __repr__(self) -> str:
         return f"Batched(shape={self.shape}, of {self.value!r})"
 
@@ -110,7 +119,7 @@ def loop(
     params: dict[str, Any],
 ) -> Any:
     """Apply a primitive to each element in turn, and stack the results."""
-    _announce(primitive, size)
+    _announce(primitive)
     results = [
         primitive(
             *[getitem(v, i) if b else v for v, b in zip(values, batched)], **params
@@ -123,18 +132,13 @@ def loop(
     return _stacked(primitive, results)
 
 
-def _announce(primitive: Primitive, size: int) -> None:
+def _announce(primitive: Primitive) -> None:
     """Warn of a loop, or refuse it, as `fallback` has it."""
     fallback = _FALLBACK.get()
     remedy = (
         "Give it a rule with defbatch, which maps it over a leading axis at once, or "
         'accept the loop with fallback="loop".'
     )
-    if size == 0:
-        raise ArgumentError(
-            f"vmap over an axis of length 0: {primitive.name} has no batching rule, "
-            "and without an element the shape of its result is not known"
-        )
     if fallback == "raise":
         raise MissingRuleError(
             f"vmap has no batching rule for {primitive.name} with such arguments. "

@@ -213,6 +213,8 @@ def _chunked(
     chunk_size: int | None,
 ) -> list[tuple[Any, bool]]:
     """Map in chunks of the batch; only the results of all exist at once."""
+    if size == 0:
+        return _map_none(flat, values, batched)
     if chunk_size is None or size <= chunk_size:
         return map_flat(flat, values, batched, size)
     columns: list[_Column] = []
@@ -226,6 +228,35 @@ def _chunked(
         for column, (y, is_mapped) in zip(columns, outs, strict=True):
             column.put(y, is_mapped, start)
     return [column.whole() for column in columns]
+
+
+def _map_none(
+    flat: Callable[..., Sequence[Any]], values: Sequence[Any], batched: Sequence[bool]
+) -> list[tuple[Any, bool]]:
+    """Map over no elements: the shapes are those that a made-up element leads to."""
+    one = [_made_up(v)[None] if b else v for v, b in zip(values, batched)]
+    with np.errstate(all="ignore"):
+        outs = map_flat(flat, one, batched, 1)
+    return [
+        (np.empty((0, *y.shape[1:]), y.dtype), True) if m else (y, m) for y, m in outs
+    ]
+
+
+def _made_up(x: Any) -> Any:
+    """Return an element of an empty batch: ones, or diagonal matrices, or zeros.
+
+    Diagonal matrices with different values can be inverted and decomposed, integers of
+    zero are indices and labels.
+    """
+    shape = x.shape[1:]
+    if x.dtype.kind not in "fc":
+        return np.zeros(shape, x.dtype)
+    if len(shape) < 2:
+        return np.ones(shape, x.dtype)
+    n = min(shape[-2:])
+    element = np.zeros(shape, x.dtype)
+    element[..., range(n), range(n)] = np.arange(1, n + 1)
+    return element
 
 
 class _Column:

@@ -30,6 +30,11 @@ def conv_twin(x: Any, w: Any, b: Any = None, **window: Any) -> Any:
     return spec.conv_forward(x, w, b, **window)
 
 
+def weight_grads(x: Any, y: Any, **params: Any) -> Any:
+    """Return the gradient of the weights for each part of the batch."""
+    return np.stack([spec.conv_weight_grad(*part, **params) for part in zip(x, y)])
+
+
 def convolutions(note: str, window: dict[str, Any]) -> list[Case]:
     """The rows of the three contractions for one geometry."""
     images, kernels = (N, H, W, C), (R, S, C // window["groups"], K)
@@ -50,6 +55,13 @@ def convolutions(note: str, window: dict[str, Any]) -> list[Case]:
             conv.conv_weight_grad,
             normal(images, result),
             spec.conv_weight_grad,
+            {"kernel_shape": kernels, **window},
+            **kinds,
+        ),
+        Case(
+            conv.conv_weight_grads,
+            normal((3, *images), (3, *result)),
+            weight_grads,
             {"kernel_shape": kernels, **window},
             **kinds,
         ),

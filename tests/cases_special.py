@@ -223,6 +223,10 @@ EQUATIONS = [
             *[ops.mathieu_modsem1, ops.mathieu_modsem2],
         ]
     ],
+    *[
+        replace(row(p, lambda rng: (np.array([2, 1]), 2), ""), order=0)
+        for p in [ops.mathieu_a, ops.mathieu_b]
+    ],
     row(ops.airye, POSITIVE),
     *[row(p, POSITIVE) for p in [ops.itj0y0, ops.iti0k0, ops.it2j0y0, ops.it2i0k0]],
     *[row(p, POSITIVE) for p in [ops.itstruve0, ops.it2struve0, ops.itmodstruve0]],

@@ -7,6 +7,8 @@ import pytest
 
 import autograd_lite.numpy as np
 from autograd_lite import batching, grad, nn, vmap
+from autograd_lite.errors import TracerConversionError
+from autograd_lite.ops.index import getitem
 
 RNG = numpy.random.default_rng(0)
 SIZE = 3
@@ -126,3 +128,68 @@ def test_per_sample_gradients_of_a_small_network(no_loop):
         expected = grad(loss)(params, x[i], y[i])
         for name in params:
             numpy.testing.assert_allclose(found[name][i], expected[name])
+
+
+CONSTANTS = {
+    "round": lambda x: np.round(x, 1),
+    "around": lambda x: numpy.around(x),
+    "isclose": lambda x: np.isclose(x, x[0]),
+    "isreal": np.isreal,
+    "frexp": lambda x: np.frexp(x)[1],
+    "any": lambda x: np.any(x > 0),
+    "all along": lambda x: np.all(x > -1, axis=(0, -1), keepdims=True),
+    "count": lambda x: np.count_nonzero(x > 0, axis=0),
+    "argmax": np.argmax,
+    "argmax along": lambda x: np.argmax(x, 1),
+    "argmin kept": lambda x: np.argmin(x, keepdims=True),
+    "nanargmax": lambda x: np.nanargmax(x, axis=-2),
+    "argsort": lambda x: np.argsort(x, 0, kind="stable"),
+    "argsort all": lambda x: np.argsort(x, axis=None),
+    "argpartition": lambda x: np.sort(np.argpartition(x, 1, axis=0)[:1]),
+    "isin": lambda x: np.isin(np.round(x), [0.0, 1.0]),
+    "digitize": lambda x: np.digitize(x, numpy.array([-1.0, 0.0, 1.0])),
+    "searchsorted": lambda x: np.searchsorted(numpy.array([-1.0, 0.0, 1.0]), x),
+    "astype": lambda x: (x * 3).astype(int),
+}
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_constants_need_no_loop(name, no_loop):
+    assert_maps(CONSTANTS[name], [make((4, 3), 0)], (0,))
+
+
+def test_an_axis_that_an_element_does_not_have():
+    with pytest.raises(numpy.exceptions.AxisError):
+        vmap(lambda x: np.argmax(x, 1))(numpy.ones((3, 4)))
+
+
+@pytest.mark.parametrize("mapped", [(0, 0), (0, None), (None, 0)])
+@pytest.mark.parametrize(
+    "index",
+    [
+        lambda i: i[0, 0],
+        lambda i: i,
+        lambda i: (slice(None), i),
+        lambda i: (0, slice(None), i),
+        lambda i: (i, slice(None), i[:1]),
+        lambda i: (..., i),
+        lambda i: (None, i[0], 1, i),
+        lambda i: (1, i, None, slice(None, None, -1)),
+    ],
+)
+def test_mapped_indices(index, mapped, no_loop):
+    x = make((4, 5, 6), mapped[0])
+    shape = (SIZE, 2, 3) if mapped[1] == 0 else (2, 3)
+    at = RNG.integers(-4, 4, shape)
+    assert_maps(lambda x, i: getitem(x, index(i)), (x, at), mapped)
+    total = lambda x, i: np.sum(np.sin(getitem(x, index(i))) + x[0, 0, 0])  # noqa: E731
+    assert_maps(grad(total), (x, at), mapped)
+    twice = grad(lambda x, i: np.sum(np.cos(grad(total)(x, i))))
+    assert_maps(twice, (x, at), mapped)
+
+
+def test_a_plain_array_is_indexed_by_take(no_loop):
+    table, places = make((4, 2), None), RNG.integers(0, 4, SIZE)
+    assert_maps(lambda i: np.take(table, i, axis=0), (places,), (0,))
+    with pytest.raises(TracerConversionError, match=r"np.take\(table, i, axis=0\)"):
+        vmap(lambda i: table[i])(places)

@@ -24,6 +24,7 @@ __all__ = [
     "conv_forward",
     "conv_input_grad",
     "conv_weight_grad",
+    "conv_weight_grads",
     "im2col",
 ]
 
@@ -139,6 +140,38 @@ def conv_weight_grad(
     sizes = (x.shape, tuple(kernel_shape), stride, padding, dilation, groups)
     kernel, size = _choose(WEIGHT_GRAD, x.dtype, *sizes)
     return kernel(np.ascontiguousarray(x), np.ascontiguousarray(g, x.dtype), size)
+
+
+def conv_weight_grads(
+    x: Array,
+    g: Array,
+    kernel_shape: tuple[int, ...],
+    stride: Pair,
+    padding: Padding,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+) -> Array:
+    """Return the cotangents `(m, r, s, c/groups, k)` of the weights, part by part.
+
+    Shapes: `x: (m, n, h, w, c)`, `g: (m, n, ho, wo, k)`, m parts of a batch.
+
+    Example:
+        >>> x, g = np.ones((2, 1, 4, 4, 1)), np.ones((2, 1, 2, 2, 5))
+        >>> geometry = ((1, 1), ((0, 0), (0, 0)))
+        >>> conv_weight_grads(x, g, (3, 3, 1, 5), *geometry)[:, 2, 2, 0, 0]
+        array([4., 4.])
+    """
+    parts, n, *image = x.shape
+    window = (stride, padding, dilation, groups)
+    size = geometry((parts * n, *image), tuple(kernel_shape), *window)
+    if tiles_fit(size, x.dtype):
+        images = np.ascontiguousarray(x).reshape(size.input_shape)
+        cotangents = np.ascontiguousarray(g, x.dtype).reshape(size.output_shape)
+        return conv_fast.weight_grads(images, cotangents, size, parts)
+    gw = memory.zeros((parts, *size.kernel_shape), x.dtype)
+    for part in range(parts):
+        gw[part] = conv_weight_grad(x[part], g[part], kernel_shape, *window)
+    return gw
 
 
 def im2col(

@@ -265,9 +265,9 @@ def _weight_rows(size: Geometry, vectors: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=1024)
 def _plan_weight_grad(
-    size: Geometry, itemsize: int
+    size: Geometry, itemsize: int, chunk: int
 ) -> tuple[list[Launch], tuple[int, ...]]:
-    """Return the launches of `weight_grad` and the shape of the partial sums."""
+    """Return the launches that sum over every `chunk` images, the shape of the sums."""
     parts, step = columns(size.k, lanes_of(itemsize)), forward_pass(size)
     tiles = [_weight_rows(size, part.vectors) for part in parts]
     sc = size.s * size.c
@@ -275,7 +275,6 @@ def _plan_weight_grad(
     copied = step.frame.copied or room > sc
     height = step.block_height(_SUM_BYTES // itemsize)
     scratch = (step.scratch(height) + room) * itemsize if copied else 0
-    chunk = -(-size.n // _CHUNKS)
     tasks = -(-size.n // chunk)
     launches = []
     for part, (rows, bands) in zip(parts, tiles):
@@ -291,7 +290,19 @@ def _plan_weight_grad(
 
 def weight_grad(x: Array, g: Array, size: Geometry) -> Array:
     """Contract images with cotangents by register tiles; both are contiguous."""
-    launches, shape = _plan_weight_grad(size, x.itemsize)
+    partial = _partial_sums(x, g, size, -(-size.n // _CHUNKS))
+    return partial.sum(0).reshape(size.kernel_shape)
+
+
+def weight_grads(x: Array, g: Array, size: Geometry, parts: int) -> Array:
+    """Return one weight gradient for each of `parts` equal parts of the batch."""
+    partial = _partial_sums(x, g, size, size.n // parts)
+    return partial.reshape(parts, *size.kernel_shape)
+
+
+def _partial_sums(x: Array, g: Array, size: Geometry, chunk: int) -> Array:
+    """Return the weight gradients of every `chunk` images: (chunks, r, s * c, k)."""
+    launches, shape = _plan_weight_grad(size, x.itemsize, chunk)
     partial = memory.zeros(shape, x.dtype)
     run(launches, x, g, x, partial)
-    return partial[:, :, : size.s * size.c].sum(0).reshape(size.kernel_shape)
+    return partial[:, :, : size.s * size.c]

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..core import NUMPY_EQUIVALENT, Primitive, Tracer, nondifferentiable
+from ..core import NUMPY_EQUIVALENT, Primitive, Tracer, defbatch, nondifferentiable
 from ..errors import UnsupportedError
 from ..ops.basic import cast, stack
+from .mapped import batching_rule
 
 Fun = Callable[..., Any]
 Axis = int | tuple[int, ...] | None
@@ -93,13 +94,16 @@ def _is_default(value: Any, default: Any) -> bool:
     return isinstance(value, (bool, int, str)) and value == default
 
 
-def constant(numpy_function: Fun, *, multiple: bool = False) -> Fun:
+def constant(
+    numpy_function: Fun, *, multiple: bool = False, like: Fun | None = None
+) -> Fun:
     """Return the version of a NumPy function whose result has no derivative.
 
     Its arrays come positionally; what it returns is a plain array, except in `vmap`, or
-    a tuple of them with `multiple`.
+    a tuple of them with `multiple`. `like` is the function it is mapped like in `vmap`.
     """
     primitive = Primitive(numpy_function, differentiable=False, multiple=multiple)
+    primitive.batch = batching_rule(primitive, like or numpy_function)
 
     @functools.wraps(numpy_function)
     def function(*args: Any, **kwargs: Any) -> Any:
@@ -141,6 +145,9 @@ def converted(x: Any, dtype: Any) -> Any:
 @nondifferentiable
 def _as_constant(x: Any, dtype: Any) -> Any:
     return x.astype(dtype)
+
+
+defbatch(_as_constant, lambda size, args, batched: _as_constant(*args))
 
 
 def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:

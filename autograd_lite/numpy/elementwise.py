@@ -140,7 +140,7 @@ def frexp(x: Any) -> tuple[Any, Any]:
     return ew.ldexp(x, -exponent), exponent
 
 
-_exponent = constant(lambda x: np.frexp(x)[1])
+_exponent = constant(lambda x: np.frexp(x)[1], like=np.isreal)
 
 
 NUMPY_EQUIVALENT[np.divmod] = divmod

@@ -30,7 +30,7 @@ def fold(x: Any) -> Any:
 
 def unfold(x: Any, size: int) -> Any:
     """Return x with its first axis split into `size` parts: the inverse of `fold`."""
-    return reshape(x, shape=(size, x.shape[0] // max(size, 1), *x.shape[1:]))
+    return reshape(x, shape=(size, x.shape[0] // size, *x.shape[1:]))
 
 
 def outputs(ans: Any, change: Any) -> Any:
@@ -48,7 +48,7 @@ def batch_stacks(*primitives: Primitive) -> None:
 
 
 def _on_stack(primitive: Primitive) -> Any:
-    def rule(size: int, args: Any, batched: Batched, **params: Any) -> Any:
+    def rule(size: int, args: Any, batched: Batched, /, **params: Any) -> Any:
         return primitive(*every(size, args, batched), **params)
 
     return rule
@@ -59,7 +59,7 @@ def batch_broadcasts(*primitives: Primitive) -> None:
     for primitive in primitives:
         defbatch(
             primitive,
-            lambda size, args, batched, _fun=primitive, **params: _fun(
+            lambda size, args, batched, /, _fun=primitive, **params: _fun(
                 *align(args, batched), **params
             ),
         )
@@ -76,7 +76,7 @@ def batch_along_axes(*primitives: Primitive) -> None:
 
 def _along_axes(primitive: Primitive) -> Any:
     def rule(
-        size: int, args: Any, batched: Batched, *, axis: Any, **params: Any
+        size: int, args: Any, batched: Batched, /, *, axis: Any, **params: Any
     ) -> Any:
         next_axis = axis + 1 if isinstance(axis, int) else next_axes(axis)
         return primitive(*every(size, args, batched), axis=next_axis, **params)
@@ -99,7 +99,7 @@ def batch_rows(*primitives: Primitive) -> None:
 
 
 def _on_rows(primitive: Primitive) -> Any:
-    def rule(size: int, args: Any, batched: Batched, **params: Any) -> Any:
+    def rule(size: int, args: Any, batched: Batched, /, **params: Any) -> Any:
         rows = [fold(x) for x in every(size, args, batched)]
         return outputs(primitive(*rows, **params), lambda y: unfold(y, size))
 

@@ -15,7 +15,9 @@ from types import ModuleType
 from typing import Any
 
 from ..core import Primitive, defbatch, defjvp, defvjp, primitive
-from .basic import broadcast_to, reshape
+from .basic import align, broadcast_to, reshape, sum, transpose
+from .batch import batch_rows, every, fold, unfold
+from .elementwise import add
 
 
 @cache
@@ -48,6 +50,12 @@ def conv_input_grad(y: Any, w: Any, *, input_shape: Any, **window: Any) -> Any:
 def conv_weight_grad(x: Any, y: Any, *, kernel_shape: Any, **window: Any) -> Any:
     """Return the w_bar with <w_bar, w> = <y, conv(x, w)> for every such w."""
     return _kernels().conv_weight_grad(x, y, kernel_shape, **window)
+
+
+@primitive
+def conv_weight_grads(x: Any, y: Any, *, kernel_shape: Any, **window: Any) -> Any:
+    """Return `conv_weight_grad` for each of m parts: (m, n, ...) -> (m, r, s, ...)."""
+    return _kernels().conv_weight_grads(x, y, kernel_shape, **window)
 
 
 @primitive
@@ -126,30 +134,6 @@ defjvp(
 )
 
 
-def _fold(fun: Primitive) -> Any:
-    """Return the batching rule that makes one batch of many, as the kernels allow.
-
-    Only where the first argument alone is mapped: kernels that differ need a loop.
-    """
-
-    def rule(size: int, args: Any, batched: Any, **params: Any) -> Any:
-        x, *rest = args
-        if any(batched[1:]):
-            return NotImplemented
-        if "input_shape" in params:
-            n, *image = params["input_shape"]
-            params = {**params, "input_shape": (size * n, *image)}
-        n = x.shape[1]
-        y = fun(reshape(x, shape=(size * n, *x.shape[2:])), *rest, **params)
-        return reshape(y, shape=(size, n, *y.shape[1:]))
-
-    return rule
-
-
-for _fun in (conv, conv_bias, conv_input_grad):
-    defbatch(_fun, _fold(_fun))
-
-
 @primitive
 def im2col(x: Any, *, kernel: Any, **window: Any) -> Any:
     """Return the windows of x as rows: `(n, h, w, c) -> (n, ho, wo, r*s*c)`.
@@ -179,3 +163,143 @@ defvjp(
     lambda ans, cols, *, input_shape, **params: lambda g: im2col(g, **params),
 )
 defjvp(col2im, lambda cols_dot, ans, cols, **params: col2im(cols_dot, **params))
+
+# -- batching --------------------------------------------------------------------------
+
+# Images that all use the same kernels are more images. Kernels of one kind for each
+# element are more kernels where the images are the same for all; where these differ as
+# well, elements become groups of channels, which see kernels of their own.
+
+
+def _conv_batch(size: int, args: Any, batched: Any, **window: Any) -> Any:
+    x, w = args
+    if not batched[1]:
+        return unfold(conv(fold(x), w, **window), size)
+    groups = window["groups"]
+    if not batched[0]:
+        return _from_channels(conv(x, _many(w, groups), **window), size, groups)
+    if groups > 1:
+        window = {**window, "groups": size * groups}
+        y = conv(_in_channels(x), _in_channels(w), **window)
+        return _from_channels(y, size, 1)
+    n, (r, s, c, k) = x.shape[1], w.shape[1:]
+    cols = im2col(fold(x), kernel=(r, s), **_geometry(window))
+    _, ho, wo, _ = cols.shape
+    rows = reshape(cols, shape=(size, n * ho * wo, r * s * c))
+    y = rows @ reshape(w, shape=(size, r * s * c, k))
+    return reshape(y, shape=(size, n, ho, wo, k))
+
+
+def _conv_bias_batch(size: int, args: Any, batched: Any, **window: Any) -> Any:
+    x, w, b = args
+    if not batched[1] and not batched[2]:
+        return unfold(conv_bias(fold(x), w, b, **window), size)
+    if batched[0] or batched[1]:
+        y, has_axis = _conv_batch(size, (x, w), batched[:2], **window), True
+    else:
+        y, has_axis = conv(x, w, **window), False
+    return add(*align([y, b], [has_axis, batched[2]]))
+
+
+def _input_grad_batch(
+    size: int, args: Any, batched: Any, *, input_shape: Any, **window: Any
+) -> Any:
+    y, w = args
+    n, h, wide, c = input_shape
+    if not batched[1]:
+        rows = {"input_shape": (size * n, h, wide, c), **window}
+        return unfold(conv_input_grad(fold(y), w, **rows), size)
+    (y,) = every(size, [y], batched[:1])
+    if window["groups"] > 1:
+        window = {**window, "groups": size * window["groups"]}
+        shape = (n, h, wide, size * c)
+        channels = _in_channels(y), _in_channels(w)
+        x_bar = conv_input_grad(*channels, input_shape=shape, **window)
+        return _from_channels(x_bar, size, 1)
+    r, s, _, k = w.shape[1:]
+    turned = transpose(reshape(w, shape=(size, r * s * c, k)), axes=(0, 2, 1))
+    _, _, ho, wo, _ = y.shape
+    cols = reshape(y, shape=(size, n * ho * wo, k)) @ turned
+    cols = reshape(cols, shape=(size * n, ho, wo, r * s * c))
+    rows = {"input_shape": (size * n, h, wide, c), "kernel": (r, s)}
+    return unfold(col2im(cols, **rows, **_geometry(window)), size)
+
+
+def _geometry(window: dict[str, Any]) -> dict[str, Any]:
+    return {name: window[name] for name in ("stride", "padding", "dilation")}
+
+
+def _weight_grad_batch(
+    size: int, args: Any, batched: Any, *, kernel_shape: Any, **window: Any
+) -> Any:
+    x, y = args
+    if not batched[0]:
+        groups = window["groups"]
+        shape = (*kernel_shape[:3], size * kernel_shape[3])
+        w_bar = conv_weight_grad(x, _many(y, groups), kernel_shape=shape, **window)
+        return _from_channels(w_bar, size, groups)
+    x, y = every(size, args, batched)
+    return conv_weight_grads(x, y, kernel_shape=kernel_shape, **window)
+
+
+def _many(w: Any, groups: int) -> Any:
+    """Return (size, ..., k) as (..., size * k), the groups of channels outside."""
+    size, *shape, k = w.shape
+    w = reshape(w, shape=(size, *shape, groups, k // groups))
+    n = len(shape)
+    w = transpose(w, axes=(*range(1, n + 2), 0, n + 2))
+    return reshape(w, shape=(*shape, size * k))
+
+
+def _in_channels(x: Any) -> Any:
+    """Return (size, ..., c) as (..., size * c)."""
+    return _many(x, 1)
+
+
+def _from_channels(y: Any, size: int, groups: int) -> Any:
+    """Return (..., size * k) as (size, ..., k): the inverse of `_many`."""
+    *shape, k = y.shape
+    n = len(shape)
+    y = reshape(y, shape=(*shape, groups, size, k // (groups * size)))
+    y = transpose(y, axes=(n + 1, *range(n + 1), n + 2))
+    return reshape(y, shape=(size, *shape, k // size))
+
+
+def _channel_sum_batch(size: int, args: Any, batched: Any) -> Any:
+    (x,) = args
+    return sum(x, axis=tuple(range(1, x.ndim - 1)))
+
+
+def _col2im_batch(
+    size: int, args: Any, batched: Any, *, input_shape: Any, **params: Any
+) -> Any:
+    n, *image = input_shape
+    rows = {"input_shape": (size * n, *image), **params}
+    return unfold(col2im(fold(args[0]), **rows), size)
+
+
+defbatch(conv, _conv_batch)
+defbatch(conv_bias, _conv_bias_batch)
+defbatch(conv_input_grad, _input_grad_batch)
+defbatch(conv_weight_grad, _weight_grad_batch)
+defbatch(channel_sum, _channel_sum_batch)
+defbatch(col2im, _col2im_batch)
+batch_rows(im2col, conv_weight_grads)
+
+
+def _weight_grads_input_pullback(
+    ans: Any, x: Any, y: Any, *, kernel_shape: Any, **window: Any
+) -> Any:
+    m, *shape = x.shape
+    params = {"input_shape": tuple(shape), **window}
+    return lambda g: _input_grad_batch(m, (y, g), (True, True), **params)
+
+
+def _weight_grads_output_pullback(
+    ans: Any, x: Any, y: Any, *, kernel_shape: Any, **window: Any
+) -> Any:
+    return lambda g: _conv_batch(x.shape[0], (x, g), (True, True), **window)
+
+
+defvjp(conv_weight_grads, _weight_grads_input_pullback, _weight_grads_output_pullback)
+_def_bilinear_jvp(conv_weight_grads)

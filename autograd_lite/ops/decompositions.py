@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import defjvp, defvjp, primitive
+from .batch import batch_stacks
 from .elementwise import conj
 from .inverses import inv, solve
 from .matrices import (
     adjoint,
-    batch_stacks,
     diagonal_matrix,
     fold,
     real_part,

@@ -13,12 +13,12 @@ import numpy as np
 
 from ..core import concrete, defjvp, defvjp, nondifferentiable, primitive
 from .basic import cast, sum
+from .batch import batch_stacks
 from .elementwise import conj, over
 from .inverses import solve
 from .matrices import (
     as_column,
     as_row,
-    batch_stacks,
     diagonal_matrix,
     fold,
     real_part,

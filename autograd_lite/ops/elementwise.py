@@ -14,6 +14,7 @@ import numpy as np
 from ..core import defjvp, defvjp, elementwise, nondifferentiable
 from ..policies import in_force
 from .basic import Ufunc, add, derivative, real
+from .batch import batch_broadcasts
 
 __all__ = ["add", "real"]  # defined in basic, and part of this family
 
@@ -91,6 +92,9 @@ def tie_share(ans, x, y):
     chosen = (x == ans) | ((x != x) & (ans != ans))
     other = (y == ans) | ((y != y) & (ans != ans))
     return chosen / np.add(chosen, other, dtype=ans.dtype)
+
+
+batch_broadcasts(tie_share)
 
 
 def _of_first(ans, x, y):

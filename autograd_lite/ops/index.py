@@ -20,7 +20,8 @@ from ..core import (
     defvjp_argnums,
     primitive,
 )
-from .basic import add
+from .basic import add, align, transpose
+from .batch import every
 
 
 class Slice(NamedTuple):
@@ -102,24 +103,6 @@ def _take_vjp(ans: Any, x: Any, *arrays: Any, index: Template) -> Any:
     return lambda g: ScatterSum(shape, dtype, g, index, arrays)
 
 
-def _take_batch(size: int, args: Any, batched: Any, *, index: Template) -> Any:
-    """Index all elements at once where the index is the same for all."""
-    if any(batched[1:]):
-        return NotImplemented
-    if _separated(index):  # NumPy would put the axes of the arrays in front of ours
-        return NotImplemented
-    return take(*args, index=(Slice(None, None, None), *index))
-
-
-def _separated(index: Template) -> bool:
-    """Return whether ints and arrays, one array at least, don't stand side by side."""
-    if ARRAY not in index:
-        return False
-    at = [i for i, item in enumerate(index) if item is ARRAY or type(item) is int]
-    return at[-1] - at[0] + 1 != len(at)
-
-
-defbatch(take, _take_batch)
 defvjp(take, _take_vjp)
 defjvp(take, lambda x_dot, ans, x, *arrays, index: take(x_dot, *arrays, index=index))
 
@@ -212,3 +195,134 @@ def _scatter_sum_jvp(
 
 defvjp_argnums(scatter_sum, _scatter_sum_vjp)
 defjvp_argnums(scatter_sum, _scatter_sum_jvp)
+
+
+# -- batching -------------------------------------------------------------------------
+
+
+class _Lifted(NamedTuple):
+    """An index of one element's array, as one of the array of all elements.
+
+    Where NumPy leaves axes: the element's result has the `width` axes of the index
+    arrays at `place`; that of all has them in front if `arrays_first`, behind the
+    mapped axis otherwise, and `mapped` tells where that one is.
+    """
+
+    template: Template
+    arrays: tuple[Any, ...]
+    width: int
+    place: int
+    mapped: int
+    lifted_place: int
+
+    def order(self, ndim: int) -> tuple[int, ...]:
+        """Return the axes of the result that make it (mapped, *element's axes)."""
+        arrays = range(self.lifted_place, self.lifted_place + self.width)
+        rest = [i for i in range(ndim) if i != self.mapped and i not in arrays]
+        return (self.mapped, *rest[: self.place], *arrays, *rest[self.place :])
+
+
+def _lift(
+    x_ndim: int, index: Template, arrays: Any, size: int, batched: Any, own: bool
+) -> _Lifted | None:
+    """Return an index for all elements; None where their results differ in shape.
+
+    `own`: whether each element has an array of its own, of `x_ndim` axes, to index.
+    """
+    if not any(batched):
+        width = _width(arrays)
+        place = _place_of_arrays(index, arrays, x_ndim)
+        apart = _separated(index)
+        return _Lifted(
+            (Slice(None, None, None), *index),
+            tuple(arrays),
+            width,
+            place,
+            width if apart else 0,
+            0 if apart else place + 1,
+        )
+    if any(a.dtype == bool for a in arrays):
+        return None
+    place = _place_of_arrays(index, arrays, x_ndim)
+    width = max(a.ndim - b for a, b in zip(arrays, batched))
+    aligned = tuple(align(arrays, batched))
+    if own:
+        each = np.arange(size).reshape(size, *(1,) * width)
+        return _Lifted((ARRAY, *index), (each, *aligned), width, place, 0, 1)
+    return _Lifted(index, aligned, width, place, place, place + 1)
+
+
+def _width(arrays: Any) -> int:
+    """Return the number of axes that index arrays have together."""
+    return max([1 if a.dtype == bool else a.ndim for a in arrays], default=0)
+
+
+def _place_of_arrays(index: Template, arrays: Any, x_ndim: int) -> int:
+    """Return which axis of x[index] is the first of those of the index arrays."""
+    if ARRAY not in index or _separated(index):
+        return 0
+    rest = iter(arrays)
+    used = [_axes_used(item, rest) for item in index]
+    hidden = x_ndim - sum(used) if Ellipsis in index else 0
+    first = next(i for i, item in enumerate(index) if item is ARRAY or _is_int(item))
+    return sum([hidden if item is Ellipsis else 1 for item in index[:first]])
+
+
+def _axes_used(item: Any, arrays: Any) -> int:
+    """Return how many axes an item of an index stands for, but for the ellipsis."""
+    if item is ARRAY:
+        array = next(arrays)
+        return array.ndim if array.dtype == bool else 1
+    return 0 if item is None or item is Ellipsis else 1
+
+
+def _is_int(item: Any) -> bool:
+    return type(item) is int
+
+
+def _separated(index: Template) -> bool:
+    """Return whether ints and arrays, one array at least, don't stand side by side.
+
+    Then NumPy puts the axes of the arrays in front.
+    """
+    if ARRAY not in index:
+        return False
+    at = [i for i, item in enumerate(index) if item is ARRAY or _is_int(item)]
+    return at[-1] - at[0] + 1 != len(at)
+
+
+def _take_batch(size: int, args: Any, batched: Any, *, index: Template) -> Any:
+    x, *arrays = args
+    lifted = _lift(x.ndim - batched[0], index, arrays, size, batched[1:], batched[0])
+    if lifted is None:
+        return NotImplemented
+    y = take(x, *lifted.arrays, index=lifted.template)
+    return _ordered(y, lifted.order(y.ndim))
+
+
+def _ordered(x: Any, order: tuple[int, ...]) -> Any:
+    return x if order == tuple(range(len(order))) else transpose(x, axes=order)
+
+
+def _scatter_sum_batch(
+    size: int, operands: Any, batched: Any, *, layout: Any, shape: Any, dtype: Any
+) -> Any:
+    found: list[Any] = []
+    lifted_layout = []
+    for at, index, arrays in _split_operands(operands, layout):
+        of_arrays = batched[at + 1 : at + 1 + len(arrays)]
+        lifted = _lift(len(shape), index, arrays, size, of_arrays, True)
+        if lifted is None:
+            return NotImplemented
+        (piece,) = every(size, operands[at : at + 1], batched[at : at + 1])
+        order = lifted.order(piece.ndim)
+        back = tuple(sorted(range(len(order)), key=order.__getitem__))
+        found += [_ordered(piece, back), *lifted.arrays]
+        lifted_layout.append((lifted.template, len(lifted.arrays)))
+    return scatter_sum(
+        *found, layout=tuple(lifted_layout), shape=(size, *shape), dtype=dtype
+    )
+
+
+defbatch(take, _take_batch)
+defbatch(scatter_sum, _scatter_sum_batch)

@@ -13,14 +13,14 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import concrete, defbatch, defjvp, defvjp, defvjp_argnums, primitive
-from .basic import broadcast_to, cast, reshape, sum, unbroadcast
+from .basic import broadcast_to, cast, reshape, sum, transpose, unbroadcast
+from .batch import batch_stacks
 from .elementwise import conj, where
 from .matrices import (
     adjoint,
     as_column,
     as_matrix,
     as_row,
-    batch_stacks,
     diagonal_matrix,
     real_part,
     without_diagonal,
@@ -116,10 +116,30 @@ defjvp(
 )
 
 
-def _solve_batch(size, args, batched):
-    a, b = args
+def batch_systems(solver):
+    """Define `vmap` for the solution of systems a @ x = b."""
+
+    def rule(size, args, batched, **params):
+        a, b = args
+        if not batched[0] and a.ndim == 2 and b.ndim == 3:
+            return _many_columns(lambda b: solver(a, b, **params), b)
+        return solver(*deepened(args, batched), **params)
+
+    defbatch(solver, rule)
+
+
+def _many_columns(solve_all, b):
+    """Solve with one matrix for columns b: (size, n, k), all at once."""
+    size, n, k = b.shape
+    joined = reshape(transpose(b, axes=(1, 0, 2)), shape=(n, size * k))
+    x = solve_all(joined)
+    return transpose(reshape(x, shape=(x.shape[0], size, k)), axes=(1, 0, 2))
+
+
+def deepened(args, batched):
+    """Return stacks of matrices that broadcast: mapped axis, leading axes, matrix."""
     ndim = max(x.ndim - mapped for x, mapped in zip(args, batched))
-    return solve(*[_deepened(x, ndim, mapped) for x, mapped in zip(args, batched)])
+    return [_deepened(x, ndim, mapped) for x, mapped in zip(args, batched)]
 
 
 def _deepened(x, ndim, mapped):
@@ -283,4 +303,15 @@ defjvp(slogdet, _slogdet_jvp)
 
 batch_stacks(inv, det, cofactor, slogdet)
 defbatch(pinv, _pinv_batch)
-defbatch(solve, _solve_batch)
+
+
+def _lstsq_batch(size, args, batched, *, cutoff):
+    """Multiply with pseudoinverses where the matrices differ."""
+    a, b = args
+    if not batched[0]:
+        return _many_columns(lambda b: lstsq(a, b, cutoff=cutoff), b)
+    return pinv(a, cutoff) @ b
+
+
+batch_systems(solve)
+defbatch(lstsq, _lstsq_batch)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core import (
     Primitive,
+    defbatch,
     defjvp,
     defjvp_argnums,
     defvjp,
@@ -22,7 +23,8 @@ from ..core import (
 )
 from ..errors import ArgumentError
 from ..policies import in_force
-from .basic import Axes, filled, reshape, sum
+from .basic import Axes, filled, reshape, sum, transpose
+from .batch import batch_along_axes, batch_rows, batch_stacks, every
 from .elementwise import where
 
 # Elements below which NumPy is as fast, and needs nothing compiled.
@@ -324,3 +326,32 @@ def _batch_normalise_jvp(
 
 defvjp_argnums(batch_normalise, _batch_normalise_vjp)
 defjvp_argnums(batch_normalise, _batch_normalise_jvp)
+
+# -- batching ----------------------------------------------------------------------
+
+
+def _sum_of_squares_batch(size: int, args: Any, batched: Any) -> Any:
+    (x,) = args
+    return sum(x * x, axis=tuple(range(1, x.ndim)))
+
+
+def _batch_normalise_batch(size: int, args: Any, batched: Any, *, eps: float) -> Any:
+    """Make channels of the elements: each of an element's has its own moments."""
+    x, gamma, beta = every(size, args, batched)
+    *rows, c = x.shape[1:]
+    last = len(rows)
+    x = transpose(x, axes=(*range(1, last + 1), 0, last + 1))
+    x = reshape(x, shape=(*rows, size * c))
+    gamma, beta = [reshape(v, shape=(size * c,)) for v in (gamma, beta)]
+    y, mean, variance = batch_normalise(x, gamma, beta, eps=eps)
+    y = transpose(
+        reshape(y, shape=(*rows, size, c)), axes=(last, *range(last), last + 1)
+    )
+    return y, reshape(mean, shape=(size, c)), reshape(variance, shape=(size, c))
+
+
+batch_stacks(relu, relu_mask, leaky_slope)
+batch_along_axes(softmax, log_softmax)
+batch_rows(softmax_cross_entropy, softmax_cross_entropy_grad)
+defbatch(sum_of_squares, _sum_of_squares_batch)
+defbatch(batch_normalise, _batch_normalise_batch)

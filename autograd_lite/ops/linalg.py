@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from string import ascii_letters
+
 import numpy as np
 
 from ..core import (
@@ -97,8 +99,20 @@ def _rows(x):
 
 
 def _matmul_batch(size, args, batched):
-    """Multiply stacks of matrices; vectors become matrices for the while."""
+    """Multiply stacks of matrices; by a matrix that is the same for all, all rows."""
     x, y = args
+    if not batched[1] and y.ndim <= 2 and x.ndim > 2:
+        ans = matmul(_rows(x), y)
+        return reshape(ans, shape=(*x.shape[:-1], *ans.shape[1:]))
+    if not batched[1] and y.ndim <= 2:
+        return matmul(x, y)
+    if not batched[0] and x.ndim <= 2 and y.ndim == 2:
+        return matmul(y, swap_last(x) if x.ndim == 2 else x)
+    return _stacked_matmul(x, y, batched)
+
+
+def _stacked_matmul(x, y, batched):
+    """Multiply stacks, the mapped axis first; vectors become matrices for the while."""
     x_is_vector, y_is_vector = x.ndim - batched[0] == 1, y.ndim - batched[1] == 1
     x = _with_axis(x, -2) if x_is_vector else x
     y = _with_axis(y, -1) if y_is_vector else y
@@ -188,3 +202,14 @@ def _einsum_jvp(argnums, x_dots, ans, operands, params):
 
 
 defjvp_argnums(einsum, _einsum_jvp)
+
+
+def _einsum_batch(size, args, batched, *, subscripts):
+    """Give the mapped axis a label of its own."""
+    inputs, out = subscripts.split("->")
+    label = next(c for c in ascii_letters if c not in subscripts)
+    terms = [label + t if b else t for t, b in zip(inputs.split(","), batched)]
+    return einsum(*args, subscripts=f"{','.join(terms)}->{label}{out}")
+
+
+defbatch(einsum, _einsum_batch)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..core import concrete, defbatch
+from ..core import concrete
 from ..errors import AmbiguousGradientError
 from .basic import real, reshape
 from .elementwise import conj
@@ -120,13 +120,3 @@ def require_same_for_any_phase(change, scale, name):
             "the vectors in a way that their phases cancel, such as abs(v) or "
             "v * w @ v^H."
         )
-
-
-def batch_stacks(*primitives):
-    """Define `vmap` for primitives of one array that treat leading axes as a stack."""
-    for primitive in primitives:
-        defbatch(primitive, _on_stack(primitive))
-
-
-def _on_stack(primitive):
-    return lambda size, args, batched, **params: primitive(*args, **params)

@@ -14,7 +14,8 @@ import numpy as np
 
 from ..core import defjvp, defvjp, defvjp_argnums, primitive
 from .basic import cast, unbroadcast
-from .matrices import batch_stacks
+from .batch import batch_stacks
+from .inverses import batch_systems
 from .shape import concatenate, span, swap_last, tril, triu
 
 
@@ -119,7 +120,7 @@ def _frechet_jvp_e(e_dot, ans, x, e, *, name):
 
 defvjp(frechet, _frechet_vjp_x, _frechet_vjp_e)
 defjvp(frechet, _frechet_jvp_x, _frechet_jvp_e)
-batch_stacks(matrix_function)
+batch_stacks(matrix_function, frechet)
 
 # -- linear equations -----------------------------------------------------------------
 
@@ -201,3 +202,5 @@ defjvp(
     _triangular_jvp_a,
     lambda b_dot, ans, a, b, **params: solve_triangular(a, b_dot, **params),
 )
+batch_stacks(solve_sylvester)
+batch_systems(solve_triangular)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core import defbatch, defjvp, defvjp, primitive
+from ..core import defjvp, defvjp, primitive
 from ..policies import in_force
 from .basic import sum
+from .batch import batch_along_axes
 from .elementwise import absolute, conj, over, real, where
 from .reduce import kept
 
@@ -65,13 +66,4 @@ def _power_norm_jvp(x_dot, ans, x, *, power, axis, keepdims=False):
 defvjp(power_norm, _power_norm_vjp)
 defjvp(power_norm, _power_norm_jvp)
 
-
-def _batch(primitive):
-    def rule(size, args, batched, *, axis, **params):
-        return primitive(*args, axis=tuple([i + 1 for i in axis]), **params)
-
-    return rule
-
-
-defbatch(norm, _batch(norm))
-defbatch(power_norm, _batch(power_norm))
+batch_along_axes(norm, power_norm)

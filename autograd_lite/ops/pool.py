@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from ..core import Primitive, defjvp, defvjp, primitive
+from .batch import batch_rows
 
 
 @cache
@@ -107,3 +108,6 @@ defjvp(avg_pool, lambda x_dot, ans, x, **params: avg_pool(x_dot, **params))
 defjvp(
     avg_pool_adjoint, lambda g_dot, ans, g, **params: avg_pool_adjoint(g_dot, **params)
 )
+
+batch_rows(max_pool_winners, max_pool_gather, max_pool_scatter)
+batch_rows(avg_pool, avg_pool_adjoint)

@@ -9,9 +9,10 @@ import math
 
 import numpy as np
 
-from ..core import defbatch, defjvp, defvjp, nondifferentiable, primitive
+from ..core import defjvp, defvjp, nondifferentiable, primitive
 from ..policies import in_force
 from .basic import broadcast_to, kept_shape, real, reshape, sum
+from .batch import batch_along_axes
 from .elementwise import conj, exp, over, where
 
 __all__ = ["sum"]  # defined in basic, and part of this family
@@ -136,15 +137,6 @@ def first_share(x, ans, *, axis):
     return np.moveaxis(first.reshape(rows.shape), last, axis)
 
 
-def _first_share_batch(size, args, batched, *, axis):
-    if not all(batched):
-        return NotImplemented
-    return first_share(*args, axis=tuple([i + 1 for i in axis]))
-
-
-defbatch(first_share, _first_share_batch)
-
-
 def _share():
     """Return what the policy in force makes of ties."""
     return first_share if in_force().ties == "first" else extremum_share
@@ -212,3 +204,6 @@ def _logsumexp_jvp(x_dot, ans, x, *, axis, keepdims=False):
 
 defvjp(logsumexp, _logsumexp_vjp)
 defjvp(logsumexp, _logsumexp_jvp)
+
+batch_along_axes(mean, var, std, max, min, logsumexp)
+batch_along_axes(extremum_share, first_share)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core import defjvp, defvjp, primitive
-from .basic import cast
+from ..core import defbatch, defjvp, defvjp, primitive
+from .basic import cast, reshape
+from .batch import batch_along_axes
 from .elementwise import conj
+from .index import getitem
 from .shape import concatenate, crop, flip, pad, span
 
 
@@ -128,6 +130,8 @@ def _prod_jvp(x_dot, ans, x, *, axis):
 defvjp(prod, _prod_vjp)
 defjvp(prod, _prod_jvp)
 
+batch_along_axes(cumsum, cumprod, recurrence, prod)
+
 # -- convolution of vectors -----------------------------------------------------------
 
 
@@ -157,6 +161,23 @@ defjvp(
     lambda x_dot, ans, x, y: convolve(x_dot, y),
     lambda y_dot, ans, x, y: convolve(x, y_dot),
 )
+
+
+def _convolve_batch(size, args, batched):
+    """Multiply a matrix, or one for each element, whose rows are windows of x."""
+    x, y = args
+    if not batched[0] or (batched[1] and x.shape[-1] < y.shape[-1]):
+        return _convolve_batch(size, (y, x), (batched[1], batched[0]))
+    n, m = x.shape[1], y.shape[-1]
+    padded = pad(x, widths=((0, 0), (m - 1, m - 1)))
+    places = np.arange(n + m - 1)[:, None] + np.arange(m)[::-1]
+    windows = getitem(padded, (slice(None), places))
+    if not batched[1]:
+        return windows @ y
+    return reshape(windows @ reshape(y, shape=(*y.shape, 1)), shape=windows.shape[:2])
+
+
+defbatch(convolve, _convolve_batch)
 
 
 def correlate(x, y):

@@ -10,8 +10,9 @@ from itertools import accumulate
 
 import numpy as np
 
-from ..core import defjvp, defjvp_argnums, defvjp, defvjp_argnums, primitive
+from ..core import defbatch, defjvp, defjvp_argnums, defvjp, defvjp_argnums, primitive
 from .basic import broadcast_to, cast, filled, reshape, stack, transpose
+from .batch import batch_along_axes, batch_stacks, every
 
 __all__ = ["broadcast_to", "reshape", "stack", "transpose"]  # defined in basic
 
@@ -181,3 +182,27 @@ def triu(x, *, k=0):
 
 defvjp(triu, lambda ans, x, *, k=0: lambda g: triu(g, k=k))
 defjvp(triu, lambda x_dot, ans, x, *, k=0: triu(x_dot, k=k))
+
+# -- batching -------------------------------------------------------------------------
+
+
+def _pad_batch(size, args, batched, *, widths, value=0.0):
+    return pad(*args, widths=((0, 0), *widths), value=value)
+
+
+def _crop_batch(size, args, batched, *, starts, stops):
+    return crop(*args, starts=(0, *starts), stops=(size, *stops))
+
+
+def _stack_batch(size, args, batched):
+    """Join along a new axis 1: the first is that of the elements."""
+    xs = every(size, args, batched)
+    parts = [reshape(x, shape=(size, 1, *x.shape[1:])) for x in xs]
+    return concatenate(*parts, axis=1)
+
+
+defbatch(pad, _pad_batch)
+defbatch(crop, _crop_batch)
+defbatch(stack, _stack_batch)
+batch_along_axes(flip, roll, concatenate)
+batch_stacks(diagonal, place_diagonal, tril, triu)

@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ..core import defjvp, defvjp, primitive
 from .basic import cast, transpose
+from .batch import batch_rows
 from .shape import flip, pad
 
 # Windows are gathered into a matrix of up to this many elements; above it the Fourier
@@ -105,3 +106,5 @@ defjvp(
     lambda x_dot, ans, x, y, **params: correlate(x_dot, y, **params),
     lambda y_dot, ans, x, y, **params: correlate(x, y_dot, **params),
 )
+
+batch_rows(correlate)

@@ -13,12 +13,12 @@ import numpy as np
 from ..core import concrete, defjvp, defvjp, primitive
 from ..errors import AmbiguousGradientError
 from .basic import sum
+from .batch import batch_stacks
 from .elementwise import conj, over, where
 from .matrices import (
     adjoint,
     as_column,
     as_row,
-    batch_stacks,
     diagonal_matrix,
     hermitian_part,
     real_part,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import defjvp, defvjp, nondifferentiable, primitive
+from .batch import batch_along_axes
 from .index import getitem
 
 
@@ -49,3 +50,4 @@ def _sort_jvp(x_dot, ans, x, *, axis):
 
 defvjp(sort, _sort_vjp)
 defjvp(sort, _sort_jvp)
+batch_along_axes(sort, argsort)

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from ..elementwise import cos, cosh, exp, over, sqrt, where
-from .base import Special, real_only, scipy_special, special, special_pair, unknown
+from .base import Special, real_only, special, special_pair, unknown
 from .bessel import i0, j0, k0, modstruve, struve, y0
 
 # -- Kelvin functions: f'' = i f - f' / x (DLMF 10.61.3) ------------------------------
@@ -87,12 +87,19 @@ pbwa = special_pair(
 
 DEGREE = math.pi / 180
 
+mathieu_a = special(
+    "mathieu_a", "The characteristic value of even solutions.", unknown, unknown
+)
+mathieu_b = special(
+    "mathieu_b", "The characteristic value of odd solutions.", unknown, unknown
+)
+
 
 def angular(characteristic):
     """Return the slope in x, an angle in degrees, of a Mathieu function."""
 
     def slope(ans, m, q, x):
-        value = getattr(scipy_special(), characteristic)(m, q)
+        value = characteristic(m, q)
         second = (2 * q * cos(2 * DEGREE * x) - value) * ans[0]
         return ans[1] * DEGREE, second * DEGREE
 
@@ -103,7 +110,7 @@ def radial(characteristic):
     """Return the slope in x of a modified Mathieu function."""
 
     def slope(ans, m, q, x):
-        value = getattr(scipy_special(), characteristic)(m, q)
+        value = characteristic(m, q)
         return ans[1], (value - 2 * q * cosh(2 * x)) * ans[0]
 
     return slope
@@ -115,12 +122,12 @@ def mathieu(name, slope):
     return special_pair(name, doc, 3, 2, unknown, unknown, slope)
 
 
-mathieu_cem = mathieu("mathieu_cem", angular("mathieu_a"))
-mathieu_sem = mathieu("mathieu_sem", angular("mathieu_b"))
-mathieu_modcem1 = mathieu("mathieu_modcem1", radial("mathieu_a"))
-mathieu_modcem2 = mathieu("mathieu_modcem2", radial("mathieu_a"))
-mathieu_modsem1 = mathieu("mathieu_modsem1", radial("mathieu_b"))
-mathieu_modsem2 = mathieu("mathieu_modsem2", radial("mathieu_b"))
+mathieu_cem = mathieu("mathieu_cem", angular(mathieu_a))
+mathieu_sem = mathieu("mathieu_sem", angular(mathieu_b))
+mathieu_modcem1 = mathieu("mathieu_modcem1", radial(mathieu_a))
+mathieu_modcem2 = mathieu("mathieu_modcem2", radial(mathieu_a))
+mathieu_modsem1 = mathieu("mathieu_modsem1", radial(mathieu_b))
+mathieu_modsem2 = mathieu("mathieu_modsem2", radial(mathieu_b))
 
 # -- scaled Airy functions ------------------------------------------------------------
 

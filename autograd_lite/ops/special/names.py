@@ -15,9 +15,9 @@ from .elliptic import (
 )
 from .equations import (
     airye, bei, beip, ber, berp, it2i0k0, it2j0y0, it2struve0, iti0k0, itj0y0,
-    itmodstruve0, itstruve0, kei, keip, kelvin, ker, kerp, mathieu_cem, mathieu_modcem1,
-    mathieu_modcem2, mathieu_modsem1, mathieu_modsem2, mathieu_sem, modfresnelm,
-    modfresnelp, pbdv, pbvv, pbwa,
+    itmodstruve0, itstruve0, kei, keip, kelvin, ker, kerp, mathieu_a,
+    mathieu_b, mathieu_cem, mathieu_modcem1, mathieu_modcem2, mathieu_modsem1,
+    mathieu_modsem2, mathieu_sem, modfresnelm, modfresnelp, pbdv, pbvv, pbwa,
 )
 from .error import (
     dawsn, erf, erfc, erfcinv, erfcx, erfi, erfinv, fresnel, hazard, log_ndtr, ndtr,
@@ -71,7 +71,8 @@ __all__ = [
     "itstruve0", "iv", "ive", "j0", "j1", "jv", "jve", "k0", "k0e", "k1", "k1e", "kei",
     "keip", "kelvin", "ker", "kerp", "kl_div", "kn", "kv", "kve", "lambertw", "log1p",
     "log_expit", "log_ndtr", "log_wright_bessel", "loggamma", "logit", "lpmv",
-    "mathieu_cem", "mathieu_modcem1", "mathieu_modcem2", "mathieu_modsem1",
+    "mathieu_a", "mathieu_b", "mathieu_cem", "mathieu_modcem1", "mathieu_modcem2",
+    "mathieu_modsem1",
     "mathieu_modsem2", "mathieu_sem", "modfresnelm", "modfresnelp", "modstruve",
     "nbdtr", "nbdtrc", "nbdtri", "ndtr", "ndtri", "ndtri_exp", "nrdtrimn", "nrdtrisd",
     "owens_t", "pbdv", "pbvv", "pbwa", "pdtr", "pdtrc", "pdtri", "poch", "polygamma",

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 import autograd_lite.numpy as np
 from autograd_lite import (
+    defvjp,
     elementwise_grad,
+    ggnvp,
     grad,
     hessian,
     holomorphic_grad,
@@ -17,9 +19,14 @@ from autograd_lite import (
     jacfwd,
     jacobian,
     jacrev,
+    nn,
+    primitive,
+    tree,
     value_and_jacobian,
+    vjp,
+    vmap,
 )
-from autograd_lite.errors import DifferentiationTypeError
+from autograd_lite.errors import ArgumentError, DifferentiationTypeError
 
 RNG = numpy.random.default_rng(0)
 A = RNG.standard_normal((3, 4))
@@ -150,3 +157,301 @@ def test_jacobians_differentiate():
     total = lambda x: np.sum(jacobian(np.tanh)(x) ** 2)  # noqa: E731
     s = 1 - numpy.tanh(X) ** 2
     numpy.testing.assert_allclose(grad(total)(X), -4 * s**2 * numpy.tanh(X))
+
+
+# -- chunks ---------------------------------------------------------------------------
+
+
+@BOTH
+@pytest.mark.parametrize("chunk_size", [1, 2, 3, 5, 7, 100])
+def test_chunks_do_not_matter(jac, chunk_size):
+    def fun(p):
+        y = np.tanh(A @ p["x"])
+        return y * p["s"], np.outer(y[:2], p["x"])
+
+    p = {"s": 2.0, "x": X}
+    whole, parts = jac(fun)(p), jac(fun, chunk_size=chunk_size)(p)
+    tree.map(numpy.testing.assert_allclose, parts, whole)
+    numpy.testing.assert_allclose(
+        hessian(rosenbrock, chunk_size=chunk_size)(X), hessian(rosenbrock)(X)
+    )
+
+
+@BOTH
+def test_a_chunk_bounds_what_is_worked_on(jac):
+    """A primitive of the derivative sees no more than chunk_size rows at a time."""
+    widths = []
+
+    @primitive
+    def seen(x):
+        widths.append(x.shape)
+        return x.copy()
+
+    defvjp(seen, lambda ans, x: lambda g: seen(g))
+    seen.jvps = {0: lambda x_dot, ans, x: seen(x_dot)}
+    seen.batch = lambda size, args, batched: seen(args[0])
+    numpy.testing.assert_array_equal(jac(seen, chunk_size=3)(X), numpy.eye(4))
+    assert (3, 4) in widths and (4, 4) not in widths
+
+
+@BOTH
+@pytest.mark.parametrize("chunk_size", [0, -1, 2.5, "all"])
+def test_a_chunk_has_rows(jac, chunk_size):
+    with pytest.raises(ArgumentError, match="chunk_size=.*1 or more"):
+        jac(np.sin, chunk_size=chunk_size)
+
+
+def test_large_arrays_are_worked_on_piece_by_piece(monkeypatch):
+    monkeypatch.setattr("autograd_lite.jacobians.CHUNK_BYTES", 64)
+    fun = lambda x: np.tanh(x) * x[::-1]  # noqa: E731
+    expected = jacrev(fun, chunk_size=4)(X)
+    for jac in (jacrev, jacfwd, jacobian):
+        numpy.testing.assert_allclose(jac(fun)(X), expected, atol=1e-15)
+
+
+@BOTH
+def test_what_has_no_batching_rule_is_looped_over(jac):
+    @primitive
+    def scaled(x, y):
+        return x * y
+
+    defvjp(
+        scaled,
+        lambda ans, x, y: lambda g: scaled(g, y),
+        lambda ans, x, y: lambda g: scaled(g, x),
+    )
+    found = jac(lambda x: scaled(np.sin(x), x))(X)
+    slope = numpy.sin(X) + X * numpy.cos(X)
+    numpy.testing.assert_allclose(found, numpy.diag(slope), rtol=1e-12)
+
+
+# -- evaluation, aux, complex numbers -------------------------------------------------
+
+
+def test_the_function_is_evaluated_once():
+    calls = []
+
+    def counted(x):
+        calls.append(None)
+        return np.sin(x)
+
+    for derivative in (jacrev, jacfwd, jacobian, value_and_jacobian):
+        calls.clear()
+        derivative(counted)(X)
+        assert len(calls) == 1, derivative
+
+
+def test_the_cheaper_side_is_taken():
+    """Three outputs: rows; three inputs of many outputs: columns."""
+    widths = []
+
+    @primitive
+    def seen(x):
+        widths.append(x.shape)
+        return x.copy()
+
+    defvjp(seen, lambda ans, x: lambda g: seen(g))
+    seen.batch = lambda size, args, batched: seen(args[0])
+    jacobian(lambda x: A @ seen(x))(X)
+    assert widths[-1] == (3, 4)
+    widths.clear()
+    jacobian(lambda x: seen(x)[np.arange(9) % 3])(X[:3])
+    assert (3, 3) in widths and (9, 3) not in widths
+
+
+@BOTH
+def test_aux(jac):
+    fun = lambda x: (x**2, {"x": x, "name": "aux"})  # noqa: E731
+    j, aux = jac(fun, has_aux=True)(X)
+    numpy.testing.assert_allclose(j, numpy.diag(2 * X))
+    assert aux["name"] == "aux" and type(aux["x"]) is numpy.ndarray
+    with pytest.raises(DifferentiationTypeError, match=r"\(output, aux\)"):
+        jac(np.sin, has_aux=True)(X)
+
+
+def test_aux_of_the_others():
+    fun = lambda x: (np.sum(x**2), "aux")  # noqa: E731
+    h, aux = hessian(fun, has_aux=True)(X)
+    numpy.testing.assert_allclose(h, 2 * numpy.eye(4))
+    assert aux == "aux"
+    (y, aux), j = value_and_jacobian(fun, has_aux=True)(X)
+    numpy.testing.assert_allclose(j, 2 * X)
+    assert aux == "aux" and y == numpy.sum(X**2)
+    x_bar, aux = elementwise_grad(lambda x: (x**2, "aux"), has_aux=True)(X)
+    numpy.testing.assert_allclose(x_bar, 2 * X)
+    z_bar, aux = holomorphic_grad(lambda z: (z**2, "aux"), has_aux=True)(1j)
+    assert z_bar == 2j and aux == "aux"
+
+
+def test_elementwise_grad_of_several_arguments_and_trees():
+    fun = lambda p, y: {"out": p["x"] * y}  # noqa: E731
+    p_bar, y_bar = elementwise_grad(fun, (0, 1))({"x": X}, X + 1)
+    numpy.testing.assert_allclose(p_bar["x"], X + 1)
+    numpy.testing.assert_allclose(y_bar, X)
+
+
+Z = X[:3] + 1j * X[1:]
+
+
+@BOTH
+def test_holomorphic(jac):
+    c = A[:, :3] + 1j * A[:, 1:]
+    found = jac(lambda z: np.sin(c @ z), holomorphic=True)(Z)
+    numpy.testing.assert_allclose(found, numpy.cos(c @ Z)[:, None] * c, rtol=1e-12)
+    with pytest.raises(DifferentiationTypeError, match="complex arguments"):
+        jac(np.sin, holomorphic=True)(X)
+    with pytest.raises(DifferentiationTypeError, match="complex outputs"):
+        jac(np.abs, holomorphic=True)(Z)
+
+
+def test_complex_outputs_of_real_arguments():
+    for jac in (jacfwd, jacobian):
+        found = jac(lambda x: np.exp(1j * x))(X)
+        numpy.testing.assert_allclose(found, numpy.diag(1j * numpy.exp(1j * X)))
+    with pytest.raises(DifferentiationTypeError, match="use jacfwd"):
+        jacrev(lambda x: np.exp(1j * x))(X)
+
+
+@BOTH
+def test_results_can_be_written_to(jac):
+    j = jac(lambda x: (x + x, numpy.ones(2), x[:2], x[:2]))(X)
+    for part in j:
+        part[...] = 7.0
+    numpy.testing.assert_array_equal(j[0], numpy.full((4, 4), 7.0))
+    y, _ = value_and_jacobian(np.sin)(X)
+    y[...] = 7.0
+
+
+def test_inside_vmap_and_of_vmap():
+    xs = numpy.stack([X, 2 * X])
+    fun = lambda x: np.tanh(A @ x)  # noqa: E731
+    for jac in (jacrev, jacfwd, jacobian):
+        expected = [jac(fun)(x) for x in xs]
+        numpy.testing.assert_allclose(vmap(jac(fun))(xs), expected)
+        whole = jac(vmap(fun))(xs)
+        assert whole.shape == (2, 3, 2, 4)
+        numpy.testing.assert_allclose(whole[[0, 1], :, [0, 1]], expected)
+        assert not whole[0, :, 1].any()
+
+
+# -- closed forms of linear algebra ---------------------------------------------------
+
+SQUARE = RNG.standard_normal((3, 3)) + 3 * numpy.eye(3)
+POSITIVE = SQUARE @ SQUARE.T
+
+
+@BOTH
+def test_of_a_determinant(jac):
+    """d det(X) / d X = det(X) inv(X)^T"""
+    expected = numpy.linalg.det(SQUARE) * numpy.linalg.inv(SQUARE).T
+    numpy.testing.assert_allclose(jac(np.linalg.det)(SQUARE), expected, rtol=1e-10)
+
+
+@BOTH
+def test_of_a_solution(jac):
+    """x = inv(A) b: dx / db = inv(A), dx[i] / dA[k, l] = -inv(A)[i, k] x[l]"""
+    back, x = numpy.linalg.inv(SQUARE), numpy.linalg.solve(SQUARE, X[:3])
+    of_a, of_b = jac(np.linalg.solve, argnums=(0, 1))(SQUARE, X[:3])
+    numpy.testing.assert_allclose(of_b, back, rtol=1e-10)
+    expected = -numpy.einsum("ik,l->ikl", back, x)
+    numpy.testing.assert_allclose(of_a, expected, rtol=1e-10, atol=1e-14)
+
+
+@BOTH
+def test_of_a_cholesky_factor(jac):
+    """dL = L phi(inv(L) dX inv(L)^T), phi the lower half with the diagonal halved."""
+    factor = numpy.linalg.cholesky(POSITIVE)
+    back = numpy.linalg.inv(factor)
+    found = jac(lambda x: np.linalg.cholesky((x + x.T) / 2))(POSITIVE)
+    for k, m in numpy.ndindex(3, 3):
+        d = numpy.zeros((3, 3))
+        d[k, m] += 0.5
+        d[m, k] += 0.5
+        phi = numpy.tril(back @ d @ back.T)
+        phi -= numpy.diag(numpy.diag(phi)) / 2
+        numpy.testing.assert_allclose(found[..., k, m], factor @ phi, atol=1e-12)
+
+
+@BOTH
+def test_of_eigenvalues(jac):
+    """d w[i] / d X[k, l] = v[k, i] v[l, i] for symmetric changes"""
+    v = numpy.linalg.eigh(POSITIVE)[1]
+    found = jac(lambda x: np.linalg.eigvalsh((x + x.T) / 2))(POSITIVE)
+    numpy.testing.assert_allclose(found, numpy.einsum("ki,li->ikl", v, v), atol=1e-12)
+
+
+# -- second derivatives ---------------------------------------------------------------
+
+
+def cnn_loss(params, x, labels):
+    """A convolution, a pool, and a dense layer: the mean cross entropy."""
+    h = np.tanh(nn.conv(x, params["conv"], padding=1))
+    h = nn.flatten(nn.avg_pool(h, 2))
+    return nn.cross_entropy(nn.dense(h, params["w"], params["b"]), labels)
+
+
+def small_cnn():
+    shapes = {"conv": (3, 3, 1, 2), "w": (8, 3), "b": (3,)}
+    rng = numpy.random.default_rng(0)
+    params = {name: rng.standard_normal(s) / 3 for name, s in shapes.items()}
+    return params, rng.standard_normal((5, 4, 4, 1)), numpy.arange(5) % 3
+
+
+def test_hessian_of_a_cnn():
+    """Against central differences of the gradient, and symmetric."""
+    params, x, labels = small_cnn()
+    flat, unravel = tree.ravel(params)
+    fun = lambda p: cnn_loss(unravel(p), x, labels)  # noqa: E731
+    found = hessian(fun)(flat)
+    h = 1e-5
+    expected = [
+        (grad(fun)(flat + h * e) - grad(fun)(flat - h * e)) / (2 * h)
+        for e in numpy.eye(flat.size)
+    ]
+    numpy.testing.assert_allclose(found, expected, atol=1e-9)
+    numpy.testing.assert_allclose(found, found.T, atol=1e-14)
+    in_tree = hessian(cnn_loss)(params, x, labels)
+    assert in_tree["conv"]["w"].shape == (3, 3, 1, 2, 8, 3)
+    v = numpy.sin(numpy.arange(flat.size))
+    product = hvp(cnn_loss)(params, x, labels, unravel(v))
+    numpy.testing.assert_allclose(tree.ravel(product)[0], found @ v, atol=1e-12)
+
+
+def test_gauss_newton_products():
+    """J^T H J v, by the Jacobian of the scores and the Hessian of the loss."""
+    params, x, labels = small_cnn()
+
+    def scores(p, x):
+        h = nn.flatten(nn.avg_pool(np.tanh(nn.conv(x, p["conv"], padding=1)), 2))
+        return nn.dense(h, p["w"], p["b"])
+
+    loss = lambda y: nn.cross_entropy(y, labels)  # noqa: E731
+    flat, unravel = tree.ravel(params)
+    v = numpy.sin(numpy.arange(flat.size))
+    found = tree.ravel(ggnvp(scores, loss)(params, x, unravel(v)))[0]
+    j = jacobian(lambda p: scores(unravel(p), x).reshape(-1))(flat)
+    y = scores(params, x)
+    h = hessian(lambda y: loss(y.reshape(5, 3)))(y.reshape(-1))
+    numpy.testing.assert_allclose(found, j.T @ (h @ (j @ v)), atol=1e-13)
+    assert v @ found >= 0
+
+
+def test_gauss_newton_of_a_linear_model_is_the_hessian():
+    fun = lambda w: {"y": A @ w}  # noqa: E731
+    loss = lambda out: np.sum(np.exp(out["y"]))  # noqa: E731
+    whole = lambda w: loss(fun(w))  # noqa: E731
+    v = RNG.standard_normal(4)
+    expected = hvp(whole)(X, v)
+    numpy.testing.assert_allclose(ggnvp(fun, loss)(X, v), expected, rtol=1e-12)
+    named = ggnvp(lambda c, w: fun(c * w), loss, wrt="w")(2.0, X / 2, v / 2)
+    numpy.testing.assert_allclose(named, 2 * expected, rtol=1e-12)
+
+
+def test_gauss_newton_differentiates():
+    fun = lambda w: np.tanh(A @ w)  # noqa: E731
+    product = ggnvp(fun, lambda y: np.sum(y**2) / 2)
+    v = RNG.standard_normal(4)
+    length = lambda w: product(w, v) @ v  # noqa: E731
+    expected = lambda w: np.sum((jacobian(fun)(w) @ v) ** 2)  # noqa: E731
+    numpy.testing.assert_allclose(grad(length)(X), grad(expected)(X), rtol=1e-10)
+    assert vjp(length, X)[0] == pytest.approx(expected(X), rel=1e-12)

@@ -12,11 +12,12 @@ from .frameworks import of_jax, of_torch
 from .given import check_gradient, check_jvp, check_vjp
 from .grads import check_grads
 from .report import Element, Finding, Report
+from .tapes import check_tape
 
 # fmt: off
 __all__ = [
     "check_grads", "check_gradient", "check_vjp", "check_jvp",
-    "bisect_grads", "assert_grads_close", "of_torch", "of_jax",
+    "check_tape", "bisect_grads", "assert_grads_close", "of_torch", "of_jax",
     "Report", "Finding", "Element", "Box",
     "GradientCheckError", "GradientCheckWarning",
 ]

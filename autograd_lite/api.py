@@ -97,11 +97,7 @@ def value_and_grad(
             out = record(tape)
             out, aux = split_aux(out) if has_aux else (out, None)
             _check_scalar(out, fun)
-            tape.open = False
-            slot = slot_of(tape, out)
-            value = as_array(strip(tape, out))
-            seeds = [] if slot is None else [(slot, value.dtype.type(1))]
-            x_bars = separate(tape.backward(seeds, range(len(arrays))))
+            value, x_bars = _walk_back(tape, out, len(arrays))
         except FAILURES as error:
             annotate(error, tape, record)
             raise
@@ -114,6 +110,15 @@ def value_and_grad(
         return value, gradient
 
     return value_and_gradient
+
+
+def _walk_back(tape: Tape, out: Any, n: int) -> tuple[Any, list[Any]]:
+    """Return a tape's scalar result and its derivatives in the first n variables."""
+    tape.open = False
+    slot = slot_of(tape, out)
+    value = as_array(strip(tape, out))
+    seeds = [] if slot is None else [(slot, value.dtype.type(1))]
+    return value, separate(tape.backward(seeds, range(n)))
 
 
 def vjp(fun: Fun, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:

@@ -4,7 +4,8 @@ A pullback that keeps an array of the caller's reads it when the walk back arriv
 the caller written to it by then, the gradient would be wrong in silence. So the array
 object that was captured, and the array that owns its memory, refuse writing until the
 tape is done. The tape itself works with a view made before, as compiled kernels know a
-read-only array for another type. Views that others took earlier are not covered.
+read-only array for another type. Views that others took earlier are not covered, nor
+arrays in the memory of another library.
 """
 
 from __future__ import annotations
@@ -40,6 +41,15 @@ class _Lock:
 # to let go makes it writable again. A tape keeps alive what it has locked.
 _LOCKS: Final[dict[int, _Lock]] = {}
 _CHANGING: Final = threading.Lock()
+
+
+def lockable(array: Any) -> bool:
+    """Return whether an array can be made writable again, as one with a foreign base
+    (a tensor of PyTorch, say) can't.
+    """
+    return isinstance(array, np.ndarray) and (
+        array.base is None or isinstance(array.base, np.ndarray)
+    )
 
 
 def lock(array: Array) -> Array:

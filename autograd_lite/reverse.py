@@ -16,7 +16,7 @@ import numpy as np
 
 from .core import Primitive, Trace, Tracer, check_alive, is_tracer, no_cotangent
 from .errors import RuleError
-from .guard import SMALL_INPUT, SMALL_VIEW, lend, lock, unlock
+from .guard import SMALL_INPUT, SMALL_VIEW, lend, lock, lockable, unlock
 from .ops.basic import add, conform
 from .ops.index import ScatterSum
 
@@ -148,7 +148,10 @@ class Tape(Trace):
         """Make an array read-only until `release`; return a view as it was."""
         found = self.held.get(id(array))
         if found is None:
-            found = self.held[id(array)] = array, lock(array)
+            view = lock(array) if lockable(array) else array
+            if view is array:
+                return array
+            found = self.held[id(array)] = array, view
         return found[1]
 
     def _capture(self, array: Any, captured: list[Any]) -> Any:

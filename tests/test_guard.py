@@ -1,4 +1,4 @@
-"""Arrays that a tape holds cannot change under it, and are as before when it is done."""
+"""Arrays that a tape holds cannot change under it; they are as before afterwards."""
 
 import gc
 import threading
@@ -8,6 +8,8 @@ import pytest
 
 import autograd_lite.numpy as anp
 from autograd_lite import checkpoint, grad, hessian, value_and_grad, vjp
+from autograd_lite.guard import _LOCKS
+from autograd_lite.kernels import memory
 
 BIG = 5000  # elements: more than are copied
 
@@ -159,8 +161,6 @@ def test_threads_share_captured_arrays():
 
 
 def test_nothing_is_left_locked_by_a_program_of_many_gradients(buffer):
-    from autograd_lite.guard import _LOCKS
-
     gc.collect()
     before = len(_LOCKS)
     for _ in range(20):
@@ -184,3 +184,22 @@ def test_memory_of_another_kind_stays_as_it_is():
         np.testing.assert_array_equal(grad(lambda x: (x * foreign).sum())(x), x)
         np.testing.assert_array_equal(grad(lambda x: (x * x).sum())(foreign), 2 * x)
     assert foreign.flags.writeable
+
+
+def test_kernels_results_and_foreign_memory_can_be_captured():
+    ours = memory.empty((300, 100), np.float32)
+    ours.fill(1)
+    foreign = np.asarray(ForeignMemory(np.ones((300, 100), np.float32)))
+    for array in (ours, ours[:200], foreign, foreign[:200]):
+        x_bar = grad(lambda x, c=array: (x * c).sum())(array * 2)
+        np.testing.assert_array_equal(x_bar, array)
+        grad(lambda x: (x**2).sum())(array)
+        array[0, 0] = 1.0
+
+
+class ForeignMemory:
+    """An array's memory, without what NumPy needs to make a view of it writable."""
+
+    def __init__(self, array):
+        self.array = array
+        self.__array_interface__ = array.__array_interface__

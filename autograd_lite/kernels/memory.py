@@ -9,16 +9,29 @@ into it is collected, and the next array of its size takes it from there.
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
-
-Block: TypeAlias = np.ndarray[Any, Any]  # bytes
 
 SMALLEST: Final = 1 << 16  # bytes; below, the allocator does well by itself
 LARGEST_POOL: Final = 1 << 30  # bytes kept at the most
 _PAGE: Final = 4096
 _ALIGNMENT: Final = 64  # a cache line, and the widest vector
+
+
+class _Block(np.ndarray[Any, Any]):
+    """Bytes that are lent out again and again."""
+
+
+class _Lease(np.ndarray[Any, Any]):
+    """A view of a block, and the base of the array in it; its end returns the block.
+
+    NumPy replaces a base by its own base when both are plain arrays. These are not.
+    """
+
+    def __del__(self) -> None:
+        if isinstance(self.base, _Block):
+            _POOL.give_back(self.base)
 
 
 class _Pool:
@@ -29,20 +42,20 @@ class _Pool:
     """
 
     def __init__(self) -> None:
-        self.blocks: dict[int, deque[Block]] = {}
+        self.blocks: dict[int, deque[_Block]] = {}
         self.nbytes = 0
 
-    def take(self, nbytes: int) -> Block:
+    def take(self, nbytes: int) -> _Block:
         """Return a block with room for so many aligned bytes."""
         size = (nbytes + _ALIGNMENT + _PAGE - 1) // _PAGE * _PAGE
         try:
             block = self.blocks[size].pop()
         except (KeyError, IndexError):
-            return np.empty(size, np.uint8)
+            return _Block(size, np.uint8)
         self.nbytes -= size
         return block
 
-    def give_back(self, block: Block) -> None:
+    def give_back(self, block: _Block) -> None:
         """Keep a block for later."""
         if self.nbytes + block.size > LARGEST_POOL:
             self.clear()
@@ -59,30 +72,6 @@ class _Pool:
 _POOL: Final = _Pool()
 
 
-class _Lease:
-    """Holds a block while arrays look into it; gives it back when they are gone."""
-
-    __slots__ = ("block", "interface")
-
-    def __init__(self, block: Block, shape: Any, dtype: np.dtype[Any]) -> None:
-        self.block = block
-        address = block.ctypes.data
-        address += -address % _ALIGNMENT
-        self.interface = {
-            "version": 3,
-            "shape": shape,
-            "typestr": dtype.str,
-            "data": (address, False),
-        }
-
-    @property
-    def __array_interface__(self) -> dict[str, Any]:
-        return self.interface
-
-    def __del__(self) -> None:
-        _POOL.give_back(self.block)
-
-
 def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
     """Return an uninitialised C-contiguous array, as `np.empty` does.
 
@@ -95,7 +84,9 @@ def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
         nbytes *= n
     if nbytes < SMALLEST:
         return np.empty(shape, dtype)
-    return np.asarray(_Lease(_POOL.take(nbytes), shape, dtype))
+    block = _POOL.take(nbytes)
+    offset = -block.ctypes.data % _ALIGNMENT
+    return np.ndarray(shape, dtype, block.view(_Lease), offset)
 
 
 def empty_like(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -30,15 +30,15 @@ FLOORS = [
     *["ops.elementwise", "ops.reduce", "ops.shape"],
     *["ops.index"],
     *["ops.sorting", "ops.scan", "ops.linalg", "ops.norms"],
-    *["ops.matrices", "ops.singular", "ops.inverses", "ops.decompositions"],
-    *["ops.eigen", "ops.fft", "ops.special"],
+    *["ops.matrices", "ops.singular", "ops.null_space", "ops.inverses"],
+    *["ops.decompositions", "ops.eigen", "ops.fft", "ops.special"],
     *["ops.windows", "ops.conv", "ops.pool", "ops.layers", "ops"],
     *["guard", "reverse", "blame", "residuals", "forward", "batching", "staging"],
     *["api", "mapping"],
     *["linear", "jacobians", "curvature"],
     *["arguments", "checkpointing", "custom", "implicit", "loops"],
     *["numpy", "scalar", "scipy", "nn", "optim", "testing", "debug", "coverage"],
-    *["differential_operators", "extend", "misc", "test_util"],
+    *["differential_operators", "extend", "misc", "test_util", "check"],
 ]
 
 PUBLIC_NAMES = [

@@ -11,7 +11,14 @@ from dataclasses import replace
 import numpy as np
 from cases import Case, Make, apart, normal, with_constants
 
-from autograd_lite.ops import decompositions, eigen, inverses, norms, singular
+from autograd_lite.ops import (
+    decompositions,
+    eigen,
+    inverses,
+    norms,
+    null_space,
+    singular,
+)
 
 SQUARE, TALL, WIDE = (2, 3, 3), (2, 4, 2), (2, 2, 4)
 
@@ -161,6 +168,34 @@ DECOMPOSITIONS = [
     ],
 ]
 
+
+def with_vectors(shape: tuple[int, ...], left: bool) -> Make:
+    """Matrices, and the singular vectors of their longer side."""
+
+    def make(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        x = rng.standard_normal(shape)
+        u, _, vh = np.linalg.svd(x, full_matrices=False)
+        return x, u if left else vh.mT
+
+    return make
+
+
+# The derivatives are in what the values are not computed from: see test_linalg.py.
+NULL_SPACES = [
+    Case(
+        null_space.complement,
+        with_vectors(shape, left),
+        lambda x, thin, left: (
+            np.linalg.svd(x)[0][..., 2:] if left else np.linalg.svd(x)[2][..., 2:, :].mT
+        ),
+        {"left": left},
+        order=0,
+        axes0=False,
+        note=f"{shape}",
+    )
+    for shape, left in [(TALL, True), (WIDE, False)]
+]
+
 EIGEN = [
     *[
         Case(
@@ -224,6 +259,6 @@ NORMS = [
 # Of matrices with equal elements the rank is 1, and the singular values are equal.
 CASES = [
     *[replace(c, constant=False) for c in INVERSES + DETERMINANTS],
-    *[replace(c, constant=False) for c in DECOMPOSITIONS + EIGEN],
+    *[replace(c, constant=False) for c in DECOMPOSITIONS + NULL_SPACES + EIGEN],
     *NORMS,
 ]

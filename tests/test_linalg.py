@@ -97,7 +97,7 @@ FORMS = {
     "cholesky": (lambda la, x: la.cholesky(positive(x)), STACK),
     "cholesky upper": (lambda la, x: la.cholesky(positive(x), upper=True), STACK),
     **keyworded("qr", [STACK, A, B, (2, *C)], mode=["reduced", "r"]),
-    "qr complete": (lambda la, x: la.qr(x, "complete"), B),
+    **keyworded("qr", [STACK, A, B, (2, *A), (2, *B)], mode=["complete", "raw"]),
     "svd": (lambda la, x: la.svd(x), (3, 3)),
     **keyworded("svd", [A, (2, *B)], full_matrices=[False]),
     "svd values": (lambda la, x: la.svd(x, compute_uv=False), A),
@@ -366,15 +366,71 @@ def test_vmap_of_pinv_and_lstsq():
     assert rank.tolist() == [2, 2, 2]
 
 
+# -- bases of null spaces -------------------------------------------------------------
+
+
+def null_space(x):
+    """The basis of the null space of x, or of x^H, that the whole SVD finds."""
+    u, s, vh = linalg.svd(x)
+    k = s.shape[-1]
+    return u[..., :, k:] if x.shape[-2] > x.shape[-1] else adjoint(vh[..., k:, :])
+
+
+@pytest.mark.parametrize("dtype", [float, complex])
+@pytest.mark.parametrize("shape", [(5, 2), (2, 5), (2, 4, 2), (3, 1)])
+def test_what_does_not_depend_on_the_basis(shape, dtype):
+    x = normal(*shape, dtype=dtype)
+
+    def invariants(x):
+        basis = null_space(x)
+        u, s, vh = linalg.svd(x)
+        k = s.shape[-1]
+        middle = anp.abs(linalg.det(adjoint(basis) @ (weights @ basis)))
+        product = (u[..., :, :k] * s[..., None, :]) @ vh[..., :k, :]
+        return basis @ adjoint(basis), middle, s**2, 2 * product
+
+    for found, expected in zip(vjp(linalg.svd, x)[0], np.linalg.svd(x), strict=True):
+        close(found, expected)
+    weights = normal(max(shape[-2:]), max(shape[-2:]), seed=3)
+    check_grads(invariants, (x,))
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (3, 4), (2, 3, 2)])
+def test_a_line_has_but_one_direction(shape):
+    check_grads(null_space, (normal(*shape),))
+
+
+@pytest.mark.parametrize("shape, dtype", [((5, 2), float), ((2, 5), complex)])
+def test_what_depends_on_the_basis(shape, dtype):
+    x = normal(*shape, dtype=dtype)
+    weights = normal(5, 3)
+    with pytest.raises(AmbiguousGradientError, match="full_matrices=False"):
+        grad(lambda x: anp.sum(anp.real(null_space(x) * weights)))(x)
+
+
+def test_vmap_of_a_null_space():
+    xs = normal(3, 4, 2)
+
+    def projection(x):
+        basis = null_space(x)
+        return basis @ adjoint(basis)
+
+    close(vmap(projection)(xs), [projection(x) for x in xs])
+    check_grads(vmap(projection), (xs,))
+
+
 # -- refusals ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "fun, error, text",
     [
-        (lambda x: linalg.svd(x), UnsupportedError, "full_matrices=False"),
-        (lambda x: linalg.qr(x, "raw"), UnsupportedError, "mode='reduced'"),
-        (lambda x: linalg.qr(x, "complete"), UnsupportedError, "m <= n"),
+        (lambda x: linalg.qr(x, "economic"), ArgumentError, "'complete', 'r' or 'raw'"),
+        (
+            lambda x: linalg.qr(anp.triu(x), "raw"),
+            AmbiguousGradientError,
+            "flip its sign",
+        ),
         (lambda x: linalg.eigh(x @ x.T, "X"), ArgumentError, "'L' or 'U'"),
         (lambda x: linalg.norm(x, "fro", axis=0), ArgumentError, "of vectors"),
         (lambda x: linalg.norm(x, 3), ArgumentError, "of matrices"),

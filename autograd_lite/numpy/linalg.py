@@ -21,14 +21,14 @@ import numpy as np
 from numpy.linalg import LinAlgError
 
 from ..core import concrete
-from ..errors import ArgumentError, ShapeError, UnsupportedError
-from ..ops import decompositions, eigen, inverses, singular
+from ..errors import ArgumentError, ShapeError
+from ..ops import decompositions, eigen, inverses, null_space, singular
 from ..ops import elementwise as ew
 from ..ops import reduce as red
 from ..ops import shape as moving
-from ..ops.basic import reshape, transpose
+from ..ops.basic import reshape, stop_gradient, transpose
 from ..ops.matrices import adjoint, diagonal_matrix, real_part
-from . import products, shapes
+from . import products, reflectors, shapes
 from .dispatch import axis_of, constant, implements, operand
 from .norms import cond, matrix_norm, norm, vector_norm
 from .sorting import argsort, take_along_axis
@@ -192,17 +192,26 @@ def cholesky(a: Any, /, *, upper: bool = False) -> Any:
 def qr(a: Any, mode: str = "reduced") -> Any:
     """Return Q and R with a = Q @ R, or with mode="r" R alone.
 
-    The first min(m, n) columns of a: (..., m, n) must be independent. Raises
-    `UnsupportedError` for mode="complete" where m > n, because the additional columns
-    of Q are arbitrary, and for mode="raw".
+    The first min(m, n) columns of a: (..., m, n) must be independent. With mode="raw"
+    the result is h and tau, Householder's reflectors as LAPACK has them; these and the
+    further columns of Q with mode="complete" are differentiated as what they are in
+    LAPACK, where any others would do as well.
     """
     a = operand(a)
+    if mode not in ("reduced", "complete", "r", "raw"):
+        raise ArgumentError(
+            f"np.linalg.qr: mode={mode!r}; expected 'reduced', 'complete', 'r' or 'raw'"
+        )
     m, n = a.shape[-2:]
-    complete = mode == "complete" and m > n
-    if complete or mode not in ("reduced", "complete", "r"):
-        raise UnsupportedError(
-            f"np.linalg.qr: mode={mode!r} of a traced array of shape {a.shape}. Use "
-            "mode='reduced' or 'r'; 'complete' is supported for m <= n only."
+    if m and n and (mode == "raw" or (mode == "complete" and m > n)):
+        reflectors.require_reflections(a)
+        steps, r = reflectors.factored(a)
+        if mode == "raw":
+            return reflectors.packed(steps, r, a)
+        below = np.zeros((*a.shape[:-2], m - n, n), a.dtype)
+        return QRResult(
+            reflectors.complete(steps, a),
+            moving.concatenate(r, below, axis=a.ndim - 2),
         )
     q, r = decompositions.qr(a)
     return r if mode == "r" else QRResult(q, r)
@@ -214,9 +223,9 @@ def svd(
 ) -> Any:
     """Return U, S and Vh with a = (U * S) @ Vh, or with compute_uv=False S alone.
 
-    Raises `UnsupportedError` for rectangular matrices unless full_matrices=False,
-    because the additional columns of U or rows of Vh are arbitrary. Where vectors are
-    used, and singular values are equal, the gradient raises `AmbiguousGradientError`.
+    The gradient raises `AmbiguousGradientError` where vectors are used, and singular
+    values are equal; and with full_matrices=True where the result depends on the basis
+    that the additional columns of U or rows of Vh are, not just on what they span.
 
     >>> import autograd_lite.numpy as np
     >>> from autograd_lite import grad
@@ -231,12 +240,15 @@ def svd(
         return _hermitian_svd(a, compute_uv)
     if not compute_uv:
         return singular.svdvals(a)
-    if full_matrices and a.shape[-2] != a.shape[-1]:
-        raise UnsupportedError(
-            f"np.linalg.svd: full_matrices=True of a traced array of shape {a.shape}. "
-            "Pass full_matrices=False, or compute_uv=False for the values alone."
-        )
-    return SVDResult(*singular.svd(a))
+    u, s, vh = singular.svd(a)
+    m, n = a.shape[-2:]
+    if full_matrices and m > n:
+        rest = null_space.complement(stop_gradient(a), u, left=True)
+        u = moving.concatenate(u, rest, axis=a.ndim - 1)
+    if full_matrices and m < n:
+        rest = null_space.complement(stop_gradient(a), adjoint(vh), left=False)
+        vh = moving.concatenate(vh, adjoint(rest), axis=a.ndim - 2)
+    return SVDResult(u, s, vh)
 
 
 def _hermitian_svd(a: Any, compute_uv: bool) -> Any:

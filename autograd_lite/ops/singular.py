@@ -66,16 +66,16 @@ def _rotation(ans, g_u, g_vh):
     u, s, vh = ans
     of_u, of_v = swap_last(u) @ g_u, conj(vh @ swap_last(g_vh))
     if u.dtype.kind == "c":
-        _require_no_phase(of_u, of_v)
+        _require_no_phase(of_u + of_v, [of_u, of_v, g_u, g_vh])
     together = over(1.0, as_row(s) - as_column(s)) * (of_u + of_v)
     apart = over(1.0, as_row(s) + as_column(s)) * (of_u - of_v)
     return hermitian_part(together) + skew_part(apart)
 
 
-def _require_no_phase(of_u, of_v):
-    change = real_part(-1j * diagonal(of_u + of_v))
-    scale = np.abs(concrete(of_u)) + np.abs(concrete(of_v))
-    require_same_for_any_phase(change, scale, "singular vectors")
+def _require_no_phase(turning, sizes):
+    change = real_part(-1j * diagonal(turning))
+    scale = [np.abs(concrete(g)).max(initial=0.0) for g in sizes]
+    require_same_for_any_phase(change, np.array(scale), "singular vectors")
 
 
 def _outside(ans, g_u, g_vh):

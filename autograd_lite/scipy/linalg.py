@@ -329,17 +329,22 @@ def svdvals(a: Any) -> Any:
 def qr(a: Any, *, mode: str = "full") -> Any:
     """Return Q and R with a = Q @ R, or with mode="r" the tuple (R,).
 
-    With mode="full" a: (m, n) needs m <= n: additional columns of Q are arbitrary.
+    With mode="raw" the result is ((h, tau), R); see np.linalg.qr.
     """
     a = operand(a)
-    m, n = a.shape[-2:]
-    if mode not in ("full", "economic", "r") or (mode == "full" and m > n):
-        raise UnsupportedError(
-            f"scipy.linalg.qr: mode={mode!r} of a traced array of shape {a.shape}; use "
-            "mode='economic'"
+    if mode not in ("full", "economic", "r", "raw"):
+        raise ArgumentError(
+            f"scipy.linalg.qr: mode={mode!r}; expected 'full', 'r', 'economic' or 'raw'"
         )
+    m, n = a.shape[-2:]
+    if mode == "raw":
+        h, tau = npl.qr(a, "raw")
+        h = swap_last(h)
+        return (h, tau), triu(h)[..., : min(m, n), :]
+    if mode == "full":
+        return tuple(npl.qr(a, "complete"))
     q, r = npl.qr(a)
-    if mode != "r":
+    if mode == "economic":
         return q, r
     below = m - r.shape[-2]
     return (pad(r, widths=((0, 0),) * (a.ndim - 2) + ((0, below), (0, 0))),)

@@ -13,8 +13,10 @@ LINALG = calls("""
     np.linalg.cholesky(k @ k.T + 9 * numpy.eye(4))
     np.linalg.cholesky(k @ k.T + 9 * numpy.eye(4), upper=True); np.linalg.qr(k)
     np.linalg.qr(a.T, mode="reduced"); np.linalg.qr(a.T, "r")
-    np.linalg.qr(a, "complete")
+    np.linalg.qr(a, "complete"); np.linalg.qr(a.T, "complete")
+    np.linalg.qr(a.T, mode="raw"); np.linalg.qr(t, mode="raw")
     np.linalg.svd(k); np.linalg.svd(a, full_matrices=False)
+    np.linalg.svd(a, full_matrices=True); np.linalg.svd(a.T)
     np.linalg.svd(a, compute_uv=False); np.linalg.svd(k + k.T, hermitian=True)
     np.abs(np.linalg.svd(k)[0]); np.linalg.svd(a, full_matrices=False)[1]
     np.abs(np.linalg.eigh(k, UPLO="U")[1]); np.linalg.eigh(k)[0]; np.linalg.svdvals(t)

@@ -23,7 +23,9 @@ LINALG = calls("""
     scipy.linalg.eigvalsh(k, lower=False); scipy.linalg.eigh(k, eigvals_only=True)
     scipy.linalg.svdvals(a); scipy.linalg.svd(a, full_matrices=False)
     np.abs(scipy.linalg.svd(a, full_matrices=False)[2])
-    scipy.linalg.qr(a.T, mode="economic"); scipy.linalg.lstsq(a, b[:, 0])[0]
+    scipy.linalg.qr(a.T, mode="economic"); scipy.linalg.qr(a.T, mode="full")
+    scipy.linalg.qr(a.T, mode="r"); scipy.linalg.qr(a, mode="raw")[0][1]
+    scipy.linalg.lstsq(a, b[:, 0])[0]
     scipy.linalg.toeplitz(v); scipy.linalg.toeplitz(v, u); scipy.linalg.hankel(v, w)
     scipy.linalg.circulant(v); scipy.linalg.khatri_rao(a, k)
     scipy.linalg.block_diag(a, k, v); scipy.linalg.solve_toeplitz(q + [4, 0, 0, 0], v)

@@ -64,8 +64,8 @@ def _matmul_vjp_y(ans, x, y):
     def pull(g):
         if len(x.shape) == 1:
             y_bar = x * g if len(shape) == 1 else _with_axis(x, -1) * _with_axis(g, -2)
-        elif len(shape) == 1:
-            y_bar = _with_axis(g, -1) * x
+        elif len(shape) == 1:  # one product, not a sum of multiples of rows
+            y_bar = matmul(reshape(g, shape=(_size(g.shape),)), _rows(x))
         elif len(shape) == 2 and len(x.shape) > 2:  # one product for the whole batch
             y_bar = matmul(swap_last(_rows(x)), _rows(g))
         else:

@@ -175,6 +175,7 @@ class Report:
 
     def settle(self, stacklevel: int = 2) -> None:
         """Raise `GradientCheckError` if wrong; warn if nothing can be said."""
+        __tracebackhide__ = True  # from pytest, which shows what is raised
         if self.cause is not None:
             raise self.cause
         if self.verdict == WRONG:

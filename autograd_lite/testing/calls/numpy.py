@@ -204,7 +204,9 @@ PRODUCTS = calls("""
     np.polysub(v, u); np.polymul(u, v); np.polymul(np.pad(u, (1, 0)), v)
     np.polydiv(u, v)[0]; np.polydiv(u, v)[1]; np.polyder(u, 2)
     np.polyint(v, 2, [1.0, 2.0]); np.poly(v); np.poly(k); np.polyfit(u, o, 2)
-    np.polyfit(o, a.reshape(6, 2), 1, w=u); np.roots(p[0]); np.i0(a)
+    np.polyfit(o, a.reshape(6, 2), 1, w=u); np.polyfit(u, o, 2, rcond=1e-9)
+    np.polyfit(u, o, 2, cov=True); np.polyfit(o, a.reshape(6, 2), 1, cov="unscaled")
+    np.polyfit(u, o, 2, full=True); np.roots(p[0]); np.i0(a)
 """)
 
 KEYWORDS = calls("""

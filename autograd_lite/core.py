@@ -292,7 +292,10 @@ class Tracer:
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("len() of a tracer without axes")
+            raise TracerConversionError(
+                "len() of a traced number: it has no axes. A traced array cannot stand "
+                "for an axis, a shape or a count either; these are plain integers"
+            )
         return self.shape[0]
 
     def __copy__(self) -> Tracer:
@@ -322,12 +325,8 @@ class Tracer:
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any
     ) -> Any:
-        if kwargs.get("out") is not None:
-            raise TracerMutationError(
-                f"np.{ufunc.__name__} cannot write a traced result into out=, nor can "
-                "an in-place operator like `array += tracer`; write the operation so "
-                "that it returns a new array: `array = array + tracer`."
-            )
+        if kwargs:
+            _check_keywords(ufunc, kwargs)
         fun = NUMPY_EQUIVALENT.get(ufunc if method == "__call__" else (ufunc, method))
         if fun is not None:
             return fun(*inputs, **kwargs)
@@ -374,6 +373,21 @@ class Tracer:
         raise TracerMutationError(
             f"del x[index]: an array, here a traced one of shape {self.shape}, keeps "
             "its elements. Make a new array without them: x = np.delete(x, index)"
+        )
+
+
+def _check_keywords(ufunc: np.ufunc, kwargs: dict[str, Any]) -> None:
+    """Raise for a result to be written, and for a mask that is traced."""
+    if kwargs.get("out") is not None:
+        raise TracerMutationError(
+            f"np.{ufunc.__name__} cannot write a traced result into out=, nor can an "
+            "in-place operator like `array += tracer`; write the operation so that it "
+            "returns a new array: `array = array + tracer`."
+        )
+    if isinstance(kwargs.get("where"), Tracer):
+        raise UnsupportedError(
+            f"np.{ufunc.__name__}: a traced where= is not supported; write "
+            "np.where(mask, f(x), other)"
         )
 
 

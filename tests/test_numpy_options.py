@@ -132,3 +132,113 @@ def test_corners_belong_to_the_last_axis():
     numpy.testing.assert_array_equal(y, f(numpy, x, c))
     counts = [[numpy.sum(y == value) for value in row] for row in c]
     assert pullback(numpy.ones_like(y))[1].tolist() == counts
+
+
+# -- constants ------------------------------------------------------------------------
+
+
+def test_constants_take_traced_arrays_by_keyword():
+    def loss(x):
+        assert np.argmax(axis=1, a=x[0]).tolist() == [3, 3, 3]
+        assert np.isclose(b=x, rtol=0.1, a=A).all()
+        assert np.searchsorted(v=x[0, 0], a=[0.2, 0.4], side="right").max() == 2
+        return x.sum()
+
+    grad(loss)(A)
+    with pytest.raises(UnsupportedError, match="where="):
+        grad(lambda x: np.all(x > 0, where=x))(A)
+
+
+# -- what a sweep over all keywords found ---------------------------------------------
+
+MASKED = [np.sum, np.mean, np.prod, np.var, np.std, np.nansum, np.nanmean, np.nanprod]
+
+
+@pytest.mark.parametrize("f", MASKED, ids=lambda f: f.__name__)
+def test_masks_are_booleans_that_fit(f):
+    with pytest.raises(DifferentiationTypeError, match="mask != 0"):
+        grad(lambda x: f(x, where=numpy.ones(4)))(A)
+    with pytest.raises(ShapeError, match="where= of shape"):
+        grad(lambda x: f(x[0, 0], where=numpy.ones((3, 4), bool)))(A)
+
+
+@pytest.mark.parametrize("f", [numpy.sin, numpy.gcd, numpy.invert, numpy.add])
+def test_a_traced_mask_of_a_ufunc_is_no_endless_recursion(f):
+    xs = [numpy.arange(4)] * f.nin
+    with pytest.raises(UnsupportedError, match=r"np.where\(mask"):
+        grad(lambda x: x.sum() * f(*xs, where=x).sum())(numpy.ones(4))
+
+
+@pytest.mark.parametrize("dtype", [int, complex, numpy.float32])
+@pytest.mark.parametrize("f", ["mean", "var", "std"])
+@pytest.mark.parametrize("where", [True, A > 1])
+def test_dtype_of_moments(f, dtype, where):
+    def call(np, x):
+        return getattr(np, f)(x, axis=1, dtype=dtype, where=where)
+
+    if (f, dtype) == ("std", int):  # NumPy itself refuses this
+        return
+    y, _ = vjp(lambda x: call(np, x) + 0 * x[:, 0], A)
+    expected = call(numpy, A)
+    numpy.testing.assert_allclose(y, expected, 1e-6, 1e-6)
+    assert call(np, A).dtype == expected.dtype
+    if dtype is not int:
+        assert vjp(lambda x: call(np, x), A)[0].dtype == expected.dtype
+
+
+@pytest.mark.parametrize("f", ["modf", "frexp"])
+def test_options_of_ufuncs_with_two_results(f):
+    y, _ = vjp(lambda x: getattr(numpy, f)(x, dtype="f", casting="same_kind")[0], A)
+    if f == "modf":
+        assert y.dtype == numpy.float32
+    numpy.testing.assert_allclose(y, getattr(numpy, f)(A)[0], 1e-5)
+    with pytest.raises(UnsupportedError, match=f"np.{f}: where="):
+        grad(lambda x: getattr(np, f)(x, where=A > 1)[0].sum())(A)
+
+
+def test_options_of_divmod_and_ldexp():
+    y, _ = vjp(lambda x: np.divmod(x, 0.7, dtype=numpy.float32, where=True)[1], A)
+    assert y.dtype == numpy.float32
+    with pytest.raises(UnsupportedError, match="np.divmod: order="):
+        grad(lambda x: np.divmod(x, 0.7, order="F")[1].sum())(A)
+    x_bar = grad(lambda x: np.ldexp(x, numpy.arange(4), dtype=float).sum())(A)
+    assert x_bar[0, 0].tolist() == [1, 2, 4, 8]
+
+
+def test_spaced_numbers_are_numpys_to_the_bit():
+    start, stop = numpy.array([0.1, 0.7]), numpy.array([2.3, 5.1])
+    for call in (
+        lambda np, a, b: np.linspace(a, b, 7),
+        lambda np, a, b: np.linspace(a, b, 7, endpoint=False, retstep=True)[1],
+        lambda np, a, b: np.logspace(a, b, 7, base=3.0, axis=1),
+        lambda np, a, b: np.logspace(a, b, 3, base=[[2.0], [3.0]], axis=-1),
+        lambda np, a, b: np.geomspace(a, b, 7),
+    ):
+        y, _ = vjp(lambda a, b, call=call: call(np, a, b), start, stop)
+        numpy.testing.assert_array_equal(y, call(numpy, start, stop))
+
+
+def test_spaced_integers_are_rounded_down():
+    def loss(x):
+        found = np.linspace(x[0], x[1], 6, dtype=int)
+        assert found.tolist() == numpy.linspace(-2.5, 7.1, 6, dtype=int).tolist()
+        return x.sum() * found.sum()
+
+    grad(loss)(numpy.array([-2.5, 7.1]))
+
+
+def test_small_things():
+    x = numpy.array([0.5, numpy.nan, 2.5])
+    assert vjp(lambda x: np.diff(x, n=0, prepend=1.0), x)[0].shape == (3,)
+    assert vjp(lambda x: np.average(x, returned=True)[1], x)[0].dtype == float
+
+    def loss(x):
+        assert np.nancumsum(x, dtype=int).tolist() == [0, 0, 2]
+        return np.nansum(x)
+
+    grad(loss)(x)
+    turns = numpy.array(5)
+    vjp(lambda x: np.rot90(x, k=turns), A)
+    assert turns == 5
+    with pytest.raises(TracerConversionError, match="plain integers"):
+        grad(lambda x: np.sum(A, axis=x).sum() + np.sum(x * A, axis=x))(1.0)

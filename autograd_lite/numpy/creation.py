@@ -11,11 +11,14 @@ import numpy as np
 from ..core import NUMPY_EQUIVALENT, concrete
 from ..errors import TracerConversionError, TracerMutationError
 from ..ops import basic
+from ..ops import elementwise as ew
 from ..ops.basic import cast
 from .dispatch import Fun, axis_of, constant, has_tracer, implements, operand
 from .joins import array
 
-_np_linspace: Any = np.linspace  # its type splits the cases of retstep
+_exact_line = constant(np.linspace, multiple=True)
+_exact_powers = constant(np.logspace)
+_exact_ratios = constant(np.geomspace)
 
 allclose = constant(np.allclose)
 array_equal = constant(np.array_equal)
@@ -71,6 +74,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, **kwargs: Any) -> Any:
     return basic.broadcast_to(value, shape=_shape_like(value, shape))
 
 
+@implements(np.linspace)
 def linspace(
     start: Any,
     stop: Any,
@@ -81,15 +85,20 @@ def linspace(
     axis: int = 0,
 ) -> Any:
     """Return `num` numbers from start to stop, evenly spaced."""
-    if not has_tracer((start, stop)):
-        return _np_linspace(start, stop, num, endpoint, retstep, dtype, axis)
+    exact, exact_step = _exact_line(start, stop, num, endpoint, True, dtype, axis)
     start, stop = _ends(start, stop, float(num))
     steps = max(num - 1 if endpoint else num, 1)
     share = np.arange(num).reshape((num,) + (1,) * start.ndim) / steps
     share = share.astype(start.dtype)
     line = np.moveaxis(start * (1 - share) + stop * share, 0, axis)
-    line = line if dtype is None else line.astype(dtype)
-    return (line, (stop - start) / steps) if retstep else line
+    line = _rounded(line, exact)
+    step = _rounded((stop - start) / steps, exact_step)
+    return (line, step) if retstep else line
+
+
+def _rounded(x: Any, exact: Any) -> Any:
+    """Return NumPy's bits with the derivative of x; integers have none."""
+    return ew.exactly(x, exact) if exact.dtype.kind in "fc" else exact
 
 
 def _ends(start: Any, stop: Any, *others: Any) -> Any:
@@ -101,9 +110,7 @@ def _ends(start: Any, stop: Any, *others: Any) -> Any:
     return np.broadcast_arrays(*ends)
 
 
-NUMPY_EQUIVALENT[np.linspace] = linspace
-
-
+@implements(np.logspace)
 def logspace(
     start: Any,
     stop: Any,
@@ -113,16 +120,19 @@ def logspace(
     dtype: Any = None,
     axis: int = 0,
 ) -> Any:
-    """Return `num` powers of a base, from base**start to base**stop."""
-    if not has_tracer((start, stop, base)):
-        return np.logspace(start, stop, num, endpoint, base, dtype, axis)
+    """Return `num` powers of a base, from base**start to base**stop.
+
+    A base with axes of its own is broadcast against start and stop.
+    """
+    exact = _exact_powers(start, stop, num, endpoint, base, dtype, axis)
+    if np.ndim(base):
+        start, stop, base = np.broadcast_arrays(start, stop, base)
+        base = np.expand_dims(base, axis)
     found = np.power(base, linspace(start, stop, num, endpoint, axis=axis))
-    return found if dtype is None else found.astype(dtype)
+    return _rounded(found, exact)
 
 
-NUMPY_EQUIVALENT[np.logspace] = logspace
-
-
+@implements(np.geomspace)
 def geomspace(
     start: Any,
     stop: Any,
@@ -132,15 +142,10 @@ def geomspace(
     axis: int = 0,
 ) -> Any:
     """Return `num` numbers from start to stop, in constant ratio."""
-    if not has_tracer((start, stop)):
-        return np.geomspace(start, stop, num, endpoint, dtype, axis)
+    exact = _exact_ratios(start, stop, num, endpoint, dtype, axis)
     start, stop = _ends(start, stop, np.float64)
     found = start * np.exp(linspace(0 * start, np.log(stop / start), num, endpoint))
-    found = np.moveaxis(found, 0, axis)
-    return found if dtype is None else found.astype(dtype)
-
-
-NUMPY_EQUIVALENT[np.geomspace] = geomspace
+    return _rounded(np.moveaxis(found, 0, axis), exact)
 
 
 @implements(np.vander)

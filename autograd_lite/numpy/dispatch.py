@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core import NUMPY_EQUIVALENT, Primitive, Tracer, defbatch, nondifferentiable
-from ..errors import UnsupportedError
+from ..errors import DifferentiationTypeError, ShapeError, UnsupportedError
 from ..ops.basic import cast, stack
 from .mapped import batching_rule
 
@@ -99,8 +99,8 @@ def constant(
 ) -> Fun:
     """Return the version of a NumPy function whose result has no derivative.
 
-    Its arrays come positionally; what it returns is a plain array, except in `vmap`, or
-    a tuple of them with `multiple`. `like` is the function it is mapped like in `vmap`.
+    What it returns is a plain array, except in `vmap`, or a tuple of them with
+    `multiple`. `like` is the function it is mapped like in `vmap`.
     """
     primitive = Primitive(numpy_function, differentiable=False, multiple=multiple)
     primitive.batch = batching_rule(primitive, like or numpy_function)
@@ -112,17 +112,31 @@ def constant(
         return numpy_function(*args, **kwargs)
 
     def traced(*args: Any, **kwargs: Any) -> Any:
-        args = tuple([operand(a) if has_tracer((a,)) else a for a in args])
         if kwargs and has_tracer(kwargs.values()):
-            names = ", ".join(kwargs)
-            raise UnsupportedError(
-                f"np.{numpy_function.__name__}: pass traced arrays by position, not by "
-                f"keyword (got {names})"
-            )
+            args, kwargs = _by_position(numpy_function, args, kwargs)
+        args = tuple([operand(a) if has_tracer((a,)) else a for a in args])
         return primitive(*args, **kwargs)
 
     NUMPY_EQUIVALENT[numpy_function] = traced
     return function
+
+
+def _by_position(
+    function: Fun, args: Any, kwargs: dict[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """Return arguments with the traced ones, and all before them, by position."""
+    parameters = inspect.signature(function).parameters
+    traced = [name for name in kwargs if has_tracer((kwargs[name],))]
+    order = list(parameters)
+    last = max([order.index(name) for name in traced if name in order], default=-1)
+    kept, given = dict(kwargs), list(args)
+    for name, parameter in list(parameters.items())[len(args) : last + 1]:
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            raise UnsupportedError(
+                f"np.{function.__name__}: {name}= does not take a traced array"
+            )
+        given.append(kept.pop(name, parameter.default))
+    return tuple(given), kept
 
 
 def operand(x: Any) -> Any:
@@ -132,6 +146,20 @@ def operand(x: Any) -> Any:
     if isinstance(x, (list, tuple)) and has_tracer(x):
         return stack(*[operand(item) for item in x])
     return np.asarray(x)
+
+
+def mask_of(where: Any, shape: tuple[int, ...]) -> Any:
+    """Return the `where` argument of a reduction, checked: booleans that fit."""
+    where = operand(where)
+    if where.dtype != bool:
+        raise DifferentiationTypeError(
+            f"where= has dtype {where.dtype}, expected bool; write where=(mask != 0)"
+        )
+    if np.broadcast_shapes(where.shape, shape) != tuple(shape):
+        raise ShapeError(
+            f"where= of shape {where.shape} cannot be broadcast to the array's, {shape}"
+        )
+    return where
 
 
 def converted(x: Any, dtype: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core import NUMPY_EQUIVALENT
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, ShapeError, UnsupportedError
 from ..ops import elementwise as ew
 from ..ops.basic import cast
 from ..ops.special import bessel
@@ -123,21 +123,36 @@ def real_if_close(a: Any, tol: float = 100) -> Any:
     return ew.real(a) if bool(np.all(np.abs(ew.imag(a)) < limit)) else a
 
 
-def divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
+def divmod(x1: Any, x2: Any, /, **options: Any) -> tuple[Any, Any]:
     """Return the floored quotient, which has zero gradient, and the remainder."""
+    x1, x2 = _optioned(np.divmod, (x1, x2), options)
     return ew.floor_divide(x1, x2), ew.remainder(x1, x2)
 
 
-def modf(x: Any) -> tuple[Any, Any]:
+def modf(x: Any, /, **options: Any) -> tuple[Any, Any]:
     """Return the fractional and the integral parts, both with the sign of x."""
+    (x,) = _optioned(np.modf, (x,), options)
     return ew.fmod(x, 1), ew.trunc(x)
 
 
-def frexp(x: Any) -> tuple[Any, Any]:
+def frexp(x: Any, /, **options: Any) -> tuple[Any, Any]:
     """Return mantissa and exponent, x = mantissa * 2**exponent."""
-    x = operand(x)
+    (x,) = _optioned(np.frexp, (operand(x),), options)
     exponent = _exponent(x)
     return ew.ldexp(x, -exponent), exponent
+
+
+def _optioned(ufunc: np.ufunc, xs: Any, options: dict[str, Any]) -> Any:
+    """Return the arguments of a ufunc in the dtype asked for; refuse what differs."""
+    dtype = options.pop("dtype", None)
+    defaults = {"where": True, "casting": "same_kind", "order": "K", "subok": True}
+    for name, value in options.items():
+        if value is not None and value is not defaults.get(name, defaults):
+            raise UnsupportedError(
+                f"np.{ufunc.__name__}: {name}={value!r} is not supported for traced "
+                "arrays; of the keywords dtype is"
+            )
+    return xs if dtype is None else [converted(x, dtype) for x in xs]
 
 
 _exponent = constant(lambda x: np.frexp(x)[1], like=np.isreal)

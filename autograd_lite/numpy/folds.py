@@ -15,7 +15,7 @@ from ..core import NUMPY_EQUIVALENT
 from ..errors import ShapeError
 from ..ops import elementwise as ew
 from . import reductions, scans
-from .dispatch import Axis, axes_of, axis_of, constant, converted, operand
+from .dispatch import Axis, axes_of, axis_of, constant, converted, mask_of, operand
 from .joins import stack
 from .shapes import expand_dims, moveaxis, reshape
 from .sorting import take_along_axis
@@ -51,9 +51,10 @@ def _reduce_of(ufunc: np.ufunc) -> Fold:
     ) -> Any:
         x = operand(array) if dtype is None else converted(array, dtype)
         axes = axes_of(axis, x.ndim)
-        mask = (
-            _lines(np.broadcast_to(where, x.shape), axes) if where is not True else None
-        )
+        mask = None
+        if where is not True:
+            fitted = np.broadcast_to(mask_of(where, x.shape), x.shape)
+            mask = _lines(fitted, axes)
         found = _folded(apply, ufunc, _lines(x, axes), initial, mask)
         return expand_dims(found, axes) if keepdims and axes else found
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..ops import elementwise as ew
 from ..ops import reduce as red
-from .dispatch import Axis, axes_of, constant, converted, implements, operand
+from ..ops.basic import cast
+from .dispatch import Axis, axes_of, constant, converted, implements, mask_of, operand
 
 any = constant(np.any)
 all = constant(np.all)
@@ -18,12 +19,20 @@ argmin = constant(np.argmin)
 count_nonzero = constant(np.count_nonzero)
 
 
+_np_mean, _np_var, _np_std = [constant(f) for f in (np.mean, np.var, np.std)]
+
+
+def _is_whole(dtype: Any) -> bool:
+    """Return whether a result in this dtype is a constant: integers, booleans."""
+    return dtype is not None and np.dtype(dtype).kind in "iub"
+
+
 def _prepared(a: Any, dtype: Any = None, where: Any = True, filler: Any = 0) -> Any:
     """Return `a` in `dtype`, with the filler wherever `where` is False."""
     a = operand(a)
     if dtype is not None:
         a = converted(a, dtype)
-    return a if where is True else ew.where(operand(where), a, filler)
+    return a if where is True else ew.where(mask_of(where, a.shape), a, filler)
 
 
 def _number_of(where: Any, a: Any, axis: Axis, keepdims: bool) -> Any:
@@ -59,6 +68,8 @@ def mean(
     where: Any = True,
 ) -> Any:
     """Return the mean over axes."""
+    if _is_whole(dtype):
+        return _np_mean(a, axis, dtype, None, keepdims, where=where)
     a = _prepared(a, dtype, where)
     if where is True:
         return red.mean(a, axis=axes_of(axis, a.ndim), keepdims=keepdims)
@@ -80,11 +91,15 @@ def var(
 ) -> Any:
     """Return the variance over axes; `correction` is another name of `ddof`."""
     ddof = ddof if correction is None else correction
+    if _is_whole(dtype):
+        return _np_var(a, axis, dtype, None, ddof, keepdims, where=where)
     a = _prepared(a, dtype)
     axes = axes_of(axis, a.ndim)
     if where is True and mean is None:
-        return red.var(a, axis=axes, ddof=ddof, keepdims=keepdims)
-    return _general_var(a, axes, ddof, keepdims, where, mean)
+        found = red.var(a, axis=axes, ddof=ddof, keepdims=keepdims)
+    else:
+        found = _general_var(a, axes, ddof, keepdims, where, mean)
+    return found if dtype is None else cast(found, np.dtype(dtype))
 
 
 def _general_var(
@@ -92,7 +107,7 @@ def _general_var(
 ) -> Any:
     if middle is None:
         middle = mean(a, axes, keepdims=True, where=where)
-    d = ew.where(operand(where), a - middle, 0)
+    d = ew.where(mask_of(where, a.shape), a - middle, 0)
     total = red.sum(ew.real(d * ew.conj(d)), axis=axes, keepdims=keepdims)
     freedom = np.maximum(_number_of(where, a, axes, keepdims) - ddof, 0)
     return ew.divide(total, freedom, dtype=total.dtype)
@@ -112,13 +127,17 @@ def std(
 ) -> Any:
     """Return the standard deviation over axes; where it is 0, its gradient is 0."""
     ddof = ddof if correction is None else correction
+    if _is_whole(dtype):
+        return _np_std(a, axis, dtype, None, ddof, keepdims, where=where)
     a = _prepared(a, dtype)
     axes = axes_of(axis, a.ndim)
     if where is True and mean is None:
-        return red.std(a, axis=axes, ddof=ddof, keepdims=keepdims)
-    variance = _general_var(a, axes, ddof, keepdims, where, mean)
-    zero = variance == 0
-    return ew.where(zero, 0.0, ew.sqrt(ew.where(zero, 1.0, variance)))
+        found = red.std(a, axis=axes, ddof=ddof, keepdims=keepdims)
+    else:
+        variance = _general_var(a, axes, ddof, keepdims, where, mean)
+        zero = variance == 0
+        found = ew.where(zero, 0.0, ew.sqrt(ew.where(zero, 1.0, variance)))
+    return found if dtype is None else cast(found, np.dtype(dtype))
 
 
 @implements(np.max, np.amax)
@@ -174,7 +193,8 @@ def average(
     a = operand(a)
     axes = axes_of(axis, a.ndim)
     if weights is None:
-        mid, total = mean(a, axis, keepdims=keepdims), red.count(a.shape, axes)
+        mid = mean(a, axis, keepdims=keepdims)
+        total = np.asarray(red.count(a.shape, axes), mid.dtype)
     else:
         w = _weights_like(a, axis, axes, operand(weights))
         total = sum(w, axes, keepdims=keepdims)

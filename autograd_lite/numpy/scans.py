@@ -13,7 +13,16 @@ from ..ops import elementwise as ew
 from ..ops import scan as ops
 from ..ops.basic import cast, reshape, transpose
 from ..ops.index import getitem
-from .dispatch import Axis, axes_of, axis_of, constant, converted, implements, operand
+from .dispatch import (
+    Axis,
+    axes_of,
+    axis_of,
+    constant,
+    converted,
+    implements,
+    mask_of,
+    operand,
+)
 from .joins import concatenate
 from .shapes import moveaxis, ravel
 
@@ -24,9 +33,11 @@ DOUBLE = np.dtype(np.float64)
 
 def _scanned(scan: Any, a: Any, axis: int | None, dtype: Any, filler: Any) -> Any:
     """Apply a scan to `a`, in `dtype`, with the filler if any in place of NaN."""
-    a = operand(a) if dtype is None else converted(a, dtype)
+    a = operand(a)
     if filler is not None:
         a = ew.where(ew.isnan(a), filler, a)
+    if dtype is not None:
+        a = converted(a, dtype)
     if axis is None:
         a, axis = ravel(a), 0
     return scan(a, axis=axis_of(axis, a.ndim))
@@ -99,7 +110,7 @@ def prod(
     """Return the product over axes; the gradient is exact where factors are zero."""
     a = operand(a) if dtype is None else converted(a, dtype)
     if where is not True:
-        a = ew.where(operand(where), a, 1)
+        a = ew.where(mask_of(where, a.shape), a, 1)
     axes = axes_of(axis, a.ndim)
     rest = tuple([i for i in range(a.ndim) if i not in axes])
     left = tuple([a.shape[i] for i in rest])
@@ -142,6 +153,8 @@ def diff(
     """Return the n-th differences along an axis."""
     a = operand(a)
     axis = axis_of(axis, a.ndim)
+    if n == 0:
+        return a
     ends = [_end(end, a, axis) for end in (prepend, append)]
     if prepend is not None or append is not None:
         parts = [ends[0], a, ends[1]]

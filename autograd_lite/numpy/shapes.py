@@ -306,7 +306,7 @@ def roll(a: Any, shift: int | Sequence[int], axis: Axis = None) -> Any:
 def rot90(m: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
     """Return `m` turned by 90 degrees k times, from the first axis to the second."""
     i, j = axes
-    k %= 4
+    k = k % 4  # not in place, as k may be an array
     if k == 0:
         return operand(m)
     if k == 2:

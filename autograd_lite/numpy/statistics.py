@@ -13,7 +13,7 @@ from ..ops import reduce as red
 from ..ops.basic import cast, reshape, transpose
 from . import reductions
 from .at import at
-from .dispatch import Axis, axes_of, constant, converted, implements, operand
+from .dispatch import Axis, axes_of, constant, converted, implements, mask_of, operand
 from .joins import concatenate
 from .products import matmul
 from .shapes import ravel
@@ -27,7 +27,7 @@ nanargmin = constant(np.nanargmin)
 def _present(a: Any, where: Any) -> Any:
     """Return the mask of the elements that count."""
     mask = ~ew.isnan(a)
-    return mask if where is True else mask & where
+    return mask if where is True else mask & mask_of(where, a.shape)
 
 
 @implements(np.nansum)

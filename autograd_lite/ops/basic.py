@@ -108,9 +108,11 @@ class Ufunc(Primitive):
                 "convert the result: f(x).astype(int)"
             )
         args = tuple([_stacked(arg) for arg in args])
-        if dtype is not None:
-            return tuple([_cast_operand(arg, np.dtype(dtype)) for arg in args])
-        return args
+        if dtype is None:
+            return args
+        if self.impl is np.ldexp:  # whose exponent stays an integer
+            return (_cast_operand(args[0], np.dtype(dtype)), args[1])
+        return tuple([_cast_operand(arg, np.dtype(dtype)) for arg in args])
 
 
 _UFUNC_DEFAULTS = {"where": True, "casting": "same_kind", "order": "K", "subok": True}

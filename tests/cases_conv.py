@@ -79,6 +79,13 @@ CASES = [
     *convolutions("plain", PLAIN),
     *convolutions("wide", WIDE),
     Case(conv.channel_sum, normal((N, H, W, K)), lambda x: x.sum((0, 1, 2))),
+    Case(
+        conv.channel_sum,
+        normal((N, H, W, K)),
+        lambda x, parts: x.sum((1, 2)),
+        {"parts": True},
+        note="parts",
+    ),
     Case(conv.im2col, normal((N, H, W, C)), spec.im2col, COLUMNS, axes0=False),
     Case(
         conv.col2im,

@@ -16,10 +16,11 @@ from . import conv_fast, memory, one_channel, plain, pointwise, winograd
 from .conv_fast import tiles_fit
 from .geometry import Geometry, Padding, Pair, geometry
 from .launch import Array
-from .plain import channel_sum
+from .plain import channel_sum, channel_sums
 
 __all__ = [
     "channel_sum",
+    "channel_sums",
     "col2im",
     "conv_forward",
     "conv_input_grad",

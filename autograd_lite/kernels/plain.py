@@ -228,3 +228,33 @@ def channel_sum(g: Array) -> Array:
     partial[-1, : len(rest)] = rest
     chunk_sums(numbers[: whole * width].reshape(whole, width), partial[:-1])
     return partial.reshape(-1, channels).sum(0)
+
+
+@parallel
+def part_sums(rows, total):
+    """Add to `total: (m, k)` the sums of `rows: (m, n, k)` over n, DEPTH at a time."""
+    for part in prange(rows.shape[0]):
+        block = np.zeros(rows.shape[2], rows.dtype)
+        for first in range(0, rows.shape[1], DEPTH):
+            block[:] = 0
+            for row in range(first, min(rows.shape[1], first + DEPTH)):
+                for i in range(rows.shape[2]):
+                    block[i] += rows[part, row, i]
+            for i in range(rows.shape[2]):
+                total[part, i] += block[i]
+
+
+def channel_sums(g: Array) -> Array:
+    """Sum `g: (m, ..., k)` over all axes but the first and the last.
+
+    Example:
+        >>> channel_sums(np.ones((2, 3, 2)))
+        array([[3., 3.],
+               [3., 3.]])
+    """
+    if g.size < WIDTH * DEPTH:
+        return g.sum(tuple(range(1, g.ndim - 1)))
+    m, k = g.shape[0], g.shape[-1]
+    total = np.zeros((m, k), g.dtype)
+    part_sums(np.ascontiguousarray(g).reshape(m, -1, k), total)
+    return total

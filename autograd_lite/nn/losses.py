@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..core import is_tracer
+from ..core import concrete, is_tracer
 from ..errors import ArgumentError, DifferentiationTypeError, ShapeError
 from ..ops import layers as ops
 from ..ops.basic import cast, reshape, sum
@@ -23,9 +23,10 @@ def one_hot(labels: Any, classes: int, dtype: Any = np.float32) -> Any:
            [0., 0., 1.]], dtype=float32)
     """
     labels = _integers(labels)
-    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
+    known = concrete(labels)
+    if known.size and not (known.min() >= 0 and known.max() < classes):
         raise ArgumentError(
-            f"labels from {labels.min()} to {labels.max()}, but there are {classes} "
+            f"labels from {known.min()} to {known.max()}, but there are {classes} "
             f"classes, 0 to {classes - 1}."
         )
     return (labels[..., None] == np.arange(classes)).astype(dtype)
@@ -68,12 +69,14 @@ def _check_shapes(logits: Any, labels: Any) -> None:
 
 def _integers(labels: Any) -> Any:
     """Return integer labels as a contiguous array of int64."""
-    labels = np.asarray(labels)
+    labels = as_array(labels)
     if labels.dtype.kind not in "iu" and labels.size:
         raise DifferentiationTypeError(
             f"labels have dtype {labels.dtype} and shape {labels.shape}; expected "
             "integers, or one distribution over the classes per row."
         )
+    if is_tracer(labels):  # inside vmap
+        return labels.astype(np.int64)
     return np.ascontiguousarray(labels, np.int64).reshape(labels.shape)
 
 

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from ..core import Primitive, defbatch, defjvp, defvjp, primitive
-from .basic import align, broadcast_to, reshape, sum, transpose
+from .basic import align, broadcast_to, reshape, transpose
 from .batch import batch_rows, every, fold, unfold
 from .elementwise import add
 
@@ -59,9 +59,12 @@ def conv_weight_grads(x: Any, y: Any, *, kernel_shape: Any, **window: Any) -> An
 
 
 @primitive
-def channel_sum(x: Any) -> Any:
-    """Return the sum over all axes but the last, `(..., k) -> (k)`."""
-    return _kernels().channel_sum(x)
+def channel_sum(x: Any, *, parts: bool = False) -> Any:
+    """Return the sum over all axes but the last, `(..., k) -> (k)`.
+
+    With `parts` one for each part of a batch, `(m, ..., k) -> (m, k)`.
+    """
+    return _kernels().channel_sums(x) if parts else _kernels().channel_sum(x)
 
 
 def _input_pullback(ans: Any, x: Any, w: Any, *b: Any, **window: Any) -> Any:
@@ -106,13 +109,14 @@ defvjp(
 )
 
 
-def _channel_sum_vjp(ans: Any, x: Any) -> Any:
+def _channel_sum_vjp(ans: Any, x: Any, *, parts: bool = False) -> Any:
     shape = x.shape
-    return lambda g: broadcast_to(g, shape=shape)
+    kept = (shape[0], *(1,) * (x.ndim - 2), shape[-1]) if parts else shape[-1:]
+    return lambda g: broadcast_to(reshape(g, shape=kept), shape=shape)
 
 
 defvjp(channel_sum, _channel_sum_vjp)
-defjvp(channel_sum, lambda x_dot, ans, x: channel_sum(x_dot))
+defjvp(channel_sum, lambda x_dot, ans, x, **params: channel_sum(x_dot, **params))
 
 
 def _def_bilinear_jvp(fun: Primitive) -> None:
@@ -265,9 +269,13 @@ def _from_channels(y: Any, size: int, groups: int) -> Any:
     return reshape(y, shape=(size, *shape, k // size))
 
 
-def _channel_sum_batch(size: int, args: Any, batched: Any) -> Any:
+def _channel_sum_batch(
+    size: int, args: Any, batched: Any, *, parts: bool = False
+) -> Any:
     (x,) = args
-    return sum(x, axis=tuple(range(1, x.ndim - 1)))
+    if not parts:
+        return channel_sum(x, parts=True)
+    return unfold(channel_sum(fold(x), parts=True), size)
 
 
 def _col2im_batch(

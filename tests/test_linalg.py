@@ -366,6 +366,43 @@ def test_vmap_of_pinv_and_lstsq():
     assert rank.tolist() == [2, 2, 2]
 
 
+# -- cutoffs that leave out more than rounding errors ---------------------------------
+
+
+def with_values(shape, dtype):
+    """Matrices with singular values 3, 1 and 0.4."""
+    u, _, vh = np.linalg.svd(normal(*shape, dtype=dtype), full_matrices=False)
+    return (u * np.array([3, 1, 0.4])) @ vh
+
+
+@pytest.mark.parametrize("dtype", [float, complex])
+@pytest.mark.parametrize("shape", [(4, 3), (3, 4), (3, 3), (2, 4, 3)])
+def test_truncated_pseudoinverses(shape, dtype):
+    """Their gradient is not that of a constant rank: the values left out matter."""
+    x = with_values(shape, dtype)
+    for cutoff in [0.2, 0.5]:
+        close(
+            vjp(lambda x, c=cutoff: linalg.pinv(x, c), x)[0], np.linalg.pinv(x, cutoff)
+        )
+        check_grads(lambda x, c=cutoff: linalg.pinv(x, c), (x,))
+    check_grads(lambda x: linalg.pinv(x, rtol=0.2), (x,), order=1)
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (3, 4), (3, 3)])
+def test_truncated_least_squares(shape):
+    x, b = with_values(shape, float), normal(shape[0], 2)
+    fun = lambda x, b: linalg.lstsq(x, b, rcond=0.2)[::3]  # noqa: E731
+    solution, values = vjp(fun, x, b)[0]
+    close(solution, np.linalg.lstsq(x, b, rcond=0.2)[0])
+    check_grads(fun, (x, b))
+
+
+def test_truncation_within_equal_values_is_refused():
+    x = np.diag([2.0, 2, 1])
+    with pytest.raises(AmbiguousGradientError, match="equal"):
+        grad(lambda x: anp.sum(linalg.pinv(x, 0.7)))(x)
+
+
 # -- bases of null spaces -------------------------------------------------------------
 
 

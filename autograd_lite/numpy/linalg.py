@@ -61,7 +61,8 @@ def pinv(
 
     The gradient is that for a constant rank: a matrix near which the rank changes has
     none. `rcond` or `rtol` times the largest singular value is the limit below which
-    others count as zero.
+    others count as zero. Where it leaves out more than rounding errors the gradient is
+    that of the singular vectors, which equal values don't have.
     """
     a = operand(a)
     if rcond is not None and rtol is not _NO_VALUE:
@@ -70,8 +71,29 @@ def pinv(
         rcond = 1e-15 if rtol is _NO_VALUE else rtol
     if rcond is None:
         rcond = max(a.shape[-2:]) * np.finfo(a.dtype).eps
-    matrix = _whole(a) if hermitian else a
-    return inverses.pinv(matrix, operand(rcond), hermitian=hermitian)
+    matrix, cutoff = _whole(a) if hermitian else a, operand(rcond)
+    if _leaves_out(matrix, cutoff):
+        return _truncated_pinv(matrix, cutoff)
+    return inverses.pinv(matrix, cutoff, hermitian=hermitian)
+
+
+def _leaves_out(a: Any, cutoff: Any) -> bool:
+    """Return whether a cutoff leaves out singular values above rounding errors."""
+    plain, largest = np.asarray(concrete(a)), np.max(concrete(cutoff), initial=0.0)
+    negligible = 1e3 * max(plain.shape[-2:]) * np.finfo(plain.dtype).eps
+    if not plain.size or largest <= negligible:
+        return False
+    values = np.linalg.svdvals(plain)
+    low, high = negligible * values[..., :1], largest * values[..., :1]
+    return bool(((values > low) & (values <= high)).any())
+
+
+def _truncated_pinv(a: Any, cutoff: Any) -> Any:
+    """Return pseudoinverses by singular vectors: right whatever is left out."""
+    u, s, vh = singular.svd(a)
+    kept = s > reshape(cutoff, shape=(*cutoff.shape, 1)) * s[..., :1]
+    inverse = ew.where(kept, 1 / ew.where(kept, s, 1.0), 0.0)
+    return (adjoint(vh) * inverse[..., None, :]) @ adjoint(u)
 
 
 def _whole(a: Any) -> Any:
@@ -138,9 +160,12 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, Any, An
     rhs = products.expand_last(b) if b.ndim == 1 else b
     m, n = a.shape
     cutoff = max(m, n) * np.finfo(float).eps if rcond is None else float(rcond)
-    x = inverses.lstsq(a, rhs, cutoff=cutoff)
+    if _leaves_out(a, cutoff):
+        x = _truncated_pinv(a, np.asarray(cutoff)) @ rhs
+    else:
+        x = inverses.lstsq(a, rhs, cutoff=cutoff)
     values = singular.svdvals(a)
-    rank = np.sum(values > cutoff * values[:1])
+    rank = np.sum(values > cutoff * values[:1], dtype=np.intc)
     if m > n and np.all(concrete(rank) == n):
         difference = rhs - a @ x
         squares = real_part(difference * ew.conj(difference))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
+from ..core import concrete
+from ..errors import ArgumentError, ShapeError
 from ..ops.basic import cast
 from .dispatch import implements, operand
 from .joins import concatenate
@@ -126,14 +129,67 @@ def roots(p: Any) -> Any:
 
 
 @implements(np.polyfit)
-def polyfit(x: Any, y: Any, deg: int, *, w: Any = None) -> Any:
-    """Return the coefficients of the least-squares polynomial through samples."""
-    x, y = operand(x), operand(y)
-    a = np.vander(x, deg + 1)
+def polyfit(
+    x: Any,
+    y: Any,
+    deg: int,
+    rcond: float | None = None,
+    full: bool = False,
+    w: Any = None,
+    cov: bool | str = False,
+) -> Any:
+    """Return the coefficients of the least-squares polynomial through samples.
+
+    x: (m,), y: (m,) or (m, k). With `full` also the residuals, rank, singular values
+    and `rcond`, below which (relative to the largest) such values count as zero; with
+    `cov` also the covariance of the coefficients.
+    """
+    x, y, order = operand(x), operand(y), int(deg) + 1
+    _check_samples(x, y, w, order)
+    a = np.vander(x + 0.0, order)
     if w is not None:
         w = operand(w)
         a = a * w[:, None]
         y = y * (w if y.ndim == 1 else w[:, None])
+    if rcond is None:
+        rcond = x.shape[0] * np.finfo((x + 0.0).dtype).eps
     scale = np.sqrt(np.sum(a * a, axis=0))
-    found = np.linalg.lstsq(a / scale, y)[0]
-    return (found.T / scale).T
+    a = a / scale
+    found, residuals, rank, values = np.linalg.lstsq(a, y, rcond)
+    found = (found.T / scale).T
+    if full:
+        return found, residuals, rank, values, rcond
+    if np.any(concrete(rank) != order):
+        message = "Polyfit may be poorly conditioned"
+        warnings.warn(message, np.exceptions.RankWarning, stacklevel=4)
+    if cov:
+        return found, _covariance(a, scale, residuals, y.ndim, cov)
+    return found
+
+
+def _check_samples(x: Any, y: Any, w: Any, order: int) -> None:
+    if order < 1:
+        raise ArgumentError(f"np.polyfit: deg={order - 1}; expected 0 or more")
+    weights = x.shape if w is None else np.shape(w)
+    if x.ndim != 1 or not x.size or y.ndim not in (1, 2) or len(y) != x.size:
+        raise ShapeError(
+            f"np.polyfit of x: {x.shape} and y: {y.shape}; expected (m,) and (m,) or "
+            "(m, k), m > 0"
+        )
+    if weights != x.shape:
+        raise ShapeError(f"np.polyfit: w of shape {weights}; expected {x.shape}")
+
+
+def _covariance(a: Any, scale: Any, residuals: Any, ndim: int, cov: bool | str) -> Any:
+    """Return the covariance (n, n) or (n, n, k) of the coefficients of a fit."""
+    base = np.linalg.inv(a.T @ a) / (scale[:, None] * scale)
+    if cov == "unscaled":
+        return base if ndim == 1 else base[:, :, None]
+    m, order = a.shape
+    if m <= order:
+        raise ArgumentError(
+            f"np.polyfit: cov=True needs more samples than coefficients; got {m} and "
+            f"{order}. Pass cov='unscaled'."
+        )
+    factor = residuals / (m - order)
+    return base * factor if ndim == 1 else base[:, :, None] * factor

@@ -14,7 +14,7 @@ from .batching import fallback_is, map_flat, move_axis, repeated
 from .errors import ArgumentError
 from .ops.index import getitem
 from .ops.shape import concatenate
-from .reverse import as_array, separate
+from .reverse import FAILURES, as_array, separate
 
 
 def vmap(
@@ -235,8 +235,15 @@ def _map_none(
 ) -> list[tuple[Any, bool]]:
     """Map over no elements: the shapes are those that a made-up element leads to."""
     one = [_made_up(v)[None] if b else v for v, b in zip(values, batched)]
-    with np.errstate(all="ignore"):
-        outs = map_flat(flat, one, batched, 1)
+    try:
+        with np.errstate(all="ignore"):
+            outs = map_flat(flat, one, batched, 1)
+    except FAILURES as error:
+        error.add_note(
+            "vmap over an axis of length 0: the function was run on a made-up element, "
+            "to learn the shapes of its results"
+        )
+        raise
     return [
         (np.empty((0, *y.shape[1:]), y.dtype), True) if m else (y, m) for y, m in outs
     ]

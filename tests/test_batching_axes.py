@@ -1,4 +1,4 @@
-"""Which axes `vmap` maps: trees of them, keywords, lengths, chunks, and what it says."""
+"""Which axes `vmap` maps: trees of them, keywords, lengths, chunks; and its errors."""
 
 import itertools
 from collections import namedtuple
@@ -84,7 +84,7 @@ def test_keywords_are_mapped_over_axis_0():
         vmap(f)(X, scale={"s": numpy.ones(4)}, shift=numpy.ones(3))
 
 
-@pytest.mark.parametrize("axis, out", itertools.product(range(-3, 3), range(-3, 3)))
+@pytest.mark.parametrize("axis, out", [*itertools.product(range(-3, 3), range(-3, 3))])
 def test_every_axis(axis, out):
     found = vmap(lambda x: x * numpy.ones(x.shape), axis, out)(X)
     close(found, numpy.moveaxis(X, axis, out))
@@ -150,11 +150,14 @@ def test_no_elements():
     out = vmap(lambda x: {"s": x.sum(), "m": x @ x.T, "i": np.argmax(x)})(X[:0])
     assert out["s"].shape == (0,) and out["m"].shape == (0, 3, 3)
     assert out["i"].dtype == numpy.intp
-    w = numpy.ones((2, 2))
+    w = numpy.eye(2)
     loss = lambda w, x: np.sum(np.linalg.inv(x @ w) + x)  # noqa: E731
     assert vmap(grad(loss), (None, 0))(w, X[:0, :2]).shape == (0, 2, 2)
     total = grad(lambda w: np.sum(vmap(loss, (None, 0))(w, X[:0, :2])))
     assert total(w).tolist() == [[0, 0], [0, 0]]
+    with pytest.raises(numpy.linalg.LinAlgError) as error:
+        vmap(loss, (None, 0))(0 * w, X[:0, :2])
+    assert "length 0" in error.value.__notes__[0]
     assert vmap(vmap(np.sin))(X[:0]).shape == (0, 3, 2)
     assert vmap(vmap(np.sin), 1)(X[:0]).shape == (3, 0, 2)
 

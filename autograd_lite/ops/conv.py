@@ -10,9 +10,10 @@ are resolved: `stride` and `dilation` are pairs of ints, `padding` is
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from ..core import Primitive, defbatch, defjvp, defvjp, primitive
 from .basic import align, broadcast_to, reshape, transpose
@@ -182,16 +183,16 @@ def _conv_batch(size: int, args: Any, batched: Any, **window: Any) -> Any:
     groups = window["groups"]
     if not batched[0]:
         return _from_channels(conv(x, _many(w, groups), **window), size, groups)
-    if groups > 1:
+    if groups > 1 or not window.keys() <= _WINDOWED:
         window = {**window, "groups": size * groups}
         y = conv(_in_channels(x), _in_channels(w), **window)
         return _from_channels(y, size, 1)
-    n, (r, s, c, k) = x.shape[1], w.shape[1:]
-    cols = im2col(fold(x), kernel=(r, s), **_geometry(window))
-    _, ho, wo, _ = cols.shape
-    rows = reshape(cols, shape=(size, n * ho * wo, r * s * c))
-    y = rows @ reshape(w, shape=(size, r * s * c, k))
-    return reshape(y, shape=(size, n, ho, wo, k))
+    *kernel, _, k = w.shape[1:]
+    cols = im2col(fold(x), kernel=tuple(kernel), **_geometry(window))
+    places, taps = cols.shape[1:-1], cols.shape[-1]
+    rows = reshape(cols, shape=(size, x.shape[1] * math.prod(places), taps))
+    y = rows @ reshape(w, shape=(size, taps, k))
+    return reshape(y, shape=(size, x.shape[1], *places, k))
 
 
 def _conv_bias_batch(size: int, args: Any, batched: Any, **window: Any) -> Any:
@@ -209,28 +210,32 @@ def _input_grad_batch(
     size: int, args: Any, batched: Any, *, input_shape: Any, **window: Any
 ) -> Any:
     y, w = args
-    n, h, wide, c = input_shape
+    n, *image, c = input_shape
     if not batched[1]:
-        rows = {"input_shape": (size * n, h, wide, c), **window}
+        rows = {"input_shape": (size * n, *image, c), **window}
         return unfold(conv_input_grad(fold(y), w, **rows), size)
     (y,) = every(size, [y], batched[:1])
-    if window["groups"] > 1:
+    if window["groups"] > 1 or not window.keys() <= _WINDOWED:
         window = {**window, "groups": size * window["groups"]}
-        shape = (n, h, wide, size * c)
+        shape = (n, *image, size * c)
         channels = _in_channels(y), _in_channels(w)
         x_bar = conv_input_grad(*channels, input_shape=shape, **window)
         return _from_channels(x_bar, size, 1)
-    r, s, _, k = w.shape[1:]
-    turned = transpose(reshape(w, shape=(size, r * s * c, k)), axes=(0, 2, 1))
-    _, _, ho, wo, _ = y.shape
-    cols = reshape(y, shape=(size, n * ho * wo, k)) @ turned
-    cols = reshape(cols, shape=(size * n, ho, wo, r * s * c))
-    rows = {"input_shape": (size * n, h, wide, c), "kernel": (r, s)}
+    *kernel, _, k = w.shape[1:]
+    taps, places = math.prod(kernel) * c, y.shape[2:-1]
+    turned = transpose(reshape(w, shape=(size, taps, k)), axes=(0, 2, 1))
+    cols = reshape(y, shape=(size, n * math.prod(places), k)) @ turned
+    cols = reshape(cols, shape=(size * n, *places, taps))
+    rows = {"input_shape": (size * n, *image, c), "kernel": tuple(kernel)}
     return unfold(col2im(cols, **rows, **_geometry(window)), size)
 
 
+# What `im2col` knows of, besides the groups that it has nothing to do with.
+_WINDOWED: Final = {"stride", "padding", "dilation", "groups"}
+
+
 def _geometry(window: dict[str, Any]) -> dict[str, Any]:
-    return {name: window[name] for name in ("stride", "padding", "dilation")}
+    return {name: value for name, value in window.items() if name != "groups"}
 
 
 def _weight_grad_batch(
@@ -239,7 +244,7 @@ def _weight_grad_batch(
     x, y = args
     if not batched[0]:
         groups = window["groups"]
-        shape = (*kernel_shape[:3], size * kernel_shape[3])
+        shape = (*kernel_shape[:-1], size * kernel_shape[-1])
         w_bar = conv_weight_grad(x, _many(y, groups), kernel_shape=shape, **window)
         return _from_channels(w_bar, size, groups)
     x, y = every(size, args, batched)

@@ -13,7 +13,7 @@ from .checkpointing import checkpoint
 from .core import defbatch, defjvp, defvjp, defvjp_argnums, elementwise, primitive
 from .curvature import ggnvp, hvp
 from .custom import custom_jvp, custom_vjp
-from .debug import debug_nans
+from .debug import debug_nans, profile, tape
 from .differential_operators import make_jvp, make_vjp
 from .errors import AutogradError
 from .jacobians import (
@@ -39,7 +39,7 @@ __all__ = [
     "value_and_jacobian", "linearize", "linear_transpose",
     "elementwise_grad", "holomorphic_grad", "make_vjp", "make_jvp",
     "checkpoint", "custom_vjp", "custom_jvp",
-    "policy", "debug_nans",
+    "policy", "debug_nans", "tape", "profile",
     "primitive", "elementwise", "defvjp", "defvjp_argnums", "defjvp", "defbatch",
 ]
 # fmt: on

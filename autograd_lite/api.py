@@ -233,6 +233,7 @@ def wraps(fun: Fun, what: str) -> Callable[[Fun], Fun]:
         name = _name(fun)
         derived.__name__ = f"{what} of {name}".replace(" ", "_")
         derived.__wrapped__ = fun
+        derived.transformation = what  # by which a profiler knows it
         derived.__doc__ = f"The {what} of {name}, by autograd_lite."
         return derived
 

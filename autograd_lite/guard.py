@@ -90,7 +90,8 @@ def _lock(array: Array) -> Array:
         if entry.owner is not None:
             _lock(entry.owner)
         return entry.view
-    view, owner = array.view(), array.base
+    view = array.view()
+    owner: Any = array.base
     if owner is None or isinstance(owner, np.ndarray):
         array.setflags(write=False)
     else:  # memory of another kind, which NumPy would not make writable again

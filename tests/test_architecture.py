@@ -48,7 +48,7 @@ PUBLIC_NAMES = [
     *["ggnvp", "linearize", "linear_transpose"],
     *["elementwise_grad", "holomorphic_grad", "make_vjp", "make_jvp", "checkpoint"],
     *["custom_vjp", "custom_jvp"],
-    *["policy", "debug_nans"],
+    *["policy", "debug_nans", "tape", "profile"],
     *["primitive", "elementwise", "defvjp", "defvjp_argnums", "defjvp", "defbatch"],
 ]
 

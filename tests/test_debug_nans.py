@@ -84,7 +84,7 @@ PROGRAMS = [
     (length, onp.zeros(3), "the gradient rule of sqrt", "Inf", "np.linalg.norm"),
     (np.exp, 1000.0, "exp", "Inf", "nn.softmax"),
     (lambda z: softmax(z)[0], SPREAD, "exp", "Inf", "maximum first"),
-    (cross_entropy, SPREAD, "log", "Inf", "nn.softmax_cross_entropy"),
+    (cross_entropy, SPREAD, "log", "Inf", "nn.cross_entropy"),
     (angle, 1.0, "the gradient rule of arccos", "Inf", "np.clip"),
     (angle, 1.0000001, "arccos", "NaN", "rounding"),
     (lambda x: x**0.5, 0.0, "the gradient rule of sqrt", "Inf", "np.hypot"),

@@ -1,5 +1,7 @@
-"""Looking inside: blame for NaN and Inf."""
+"""Looking inside: the tape as a table, its profile, and blame for NaN and Inf."""
 
 from .nans import debug_nans
+from .tables import Table, tape
+from .timing import Profile, profile
 
-__all__ = ["debug_nans"]
+__all__ = ["Profile", "Table", "debug_nans", "profile", "tape"]

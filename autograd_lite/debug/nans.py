@@ -22,6 +22,7 @@ from ..forward import DUAL_TRACE, Dual, DualTrace
 from ..reverse import TAPE, Tape
 from ..source import Line, user_line
 from .context import setting
+from .recording import WrappedPullback
 from .remedies import remedy
 
 
@@ -182,20 +183,15 @@ def _outputs(ans: Any) -> tuple[Any, ...]:
     return ans if isinstance(ans, tuple) else (ans,)
 
 
-class WatchedPullback:
-    """A pullback that looks at what it returns; other than that, the one it wraps."""
+class WatchedPullback(WrappedPullback):
+    """A pullback that looks at what it returns."""
 
-    __slots__ = ("call", "inf", "pull")
+    __slots__ = ("call", "inf")
 
     def __init__(self, pull: Callable[[Any], Any], call: Call, inf: bool) -> None:
-        self.pull = pull
+        super().__init__(pull)
         self.call = call
         self.inf = inf
-
-    @property
-    def __code__(self) -> Any:
-        """The code of the wrapped rule, by which errors name it."""
-        return getattr(self.pull, "__code__", None)
 
     def __call__(self, g: Any) -> Any:
         """Return the cotangents of one argument, or of several by a joint rule."""

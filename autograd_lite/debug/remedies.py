@@ -80,7 +80,7 @@ REMEDIES: Final = [
         "",
         _zero,
         "the logarithm of 0: np.log(x + eps) or np.clip(x, eps, None); of "
-        "probabilities nn.log_softmax or nn.softmax_cross_entropy from the logits; of "
+        "probabilities nn.log_softmax or nn.cross_entropy from the logits; of "
         "a sum of exponentials np.logaddexp or scipy.special.logsumexp; np.log1p(x) "
         "for log(1 + x); np.safe_where where only some elements are meant",
     ),
@@ -94,8 +94,8 @@ REMEDIES: Final = [
         "exp expm1 exp2 sinh cosh",
         "",
         _any(lambda x: np.real(x) > 80),
-        "the exponential overflows: nn.softmax, scipy.special.logsumexp and nn."
-        "softmax_cross_entropy subtract the maximum first; nn.sigmoid, nn.softplus "
+        "the exponential overflows: nn.softmax, scipy.special.logsumexp and "
+        "nn.cross_entropy subtract the maximum first; nn.sigmoid, nn.softplus "
         "and np.logaddexp don't overflow; or np.clip(x, None, 80)",
     ),
     Remedy(

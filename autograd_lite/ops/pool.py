@@ -39,7 +39,9 @@ def _max_pool_winners(x: Any, **geometry: Any) -> Any:
     return _kernels().max_pool(x, **geometry)
 
 
-max_pool_winners = Primitive(_max_pool_winners, multiple=True, differentiable=False)
+max_pool_winners = Primitive(
+    _max_pool_winners, name="max_pool_winners", multiple=True, differentiable=False
+)
 
 
 @primitive

@@ -8,6 +8,7 @@
 
 from . import errors, tree
 from . import numpy as numpy  # gives tracers their operators
+from .allocator import keep_large_blocks as _keep_large_blocks
 from .api import grad, jvp, value_and_grad, vjp
 from .checkpointing import checkpoint
 from .core import defbatch, defjvp, defvjp, defvjp_argnums, elementwise, primitive
@@ -31,6 +32,7 @@ from .ops.basic import stop_gradient
 from .policies import policy
 
 __version__ = "0.1.0"
+_keep_large_blocks()
 # fmt: off
 __all__ = [
     "AutogradError", "errors", "tree",

@@ -25,6 +25,7 @@ OWN = ("autograd_lite", "models", "benchmarks")
 # Bottom to top. A file imports only from files above it in this list, or from its own
 # room (a package that stands here as a whole, such as kernels).
 FLOORS = [
+    "allocator",
     *["errors", "tree", "source", "policies", "refusals", "core", "kernels"],
     *["ops.basic", "ops.batch"],
     *["ops.elementwise", "ops.reduce", "ops.shape"],
@@ -32,7 +33,8 @@ FLOORS = [
     *["ops.sorting", "ops.scan", "ops.linalg", "ops.norms"],
     *["ops.matrices", "ops.singular", "ops.null_space", "ops.inverses"],
     *["ops.decompositions", "ops.eigen", "ops.fft", "ops.special"],
-    *["ops.windows", "ops.conv", "ops.pool", "ops.layers", "ops"],
+    *["ops.windows", "ops.taps", "ops.conv", "ops.pool", "ops.mixing"],
+    *["ops.layers", "ops"],
     *["guard", "reverse", "blame", "residuals", "forward", "batching", "staging"],
     *["api", "mapping"],
     *["linear", "jacobians", "curvature"],

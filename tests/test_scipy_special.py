@@ -418,10 +418,38 @@ def test_complex_arguments(name):
     check_grads(getattr(special, name), (z,), order=1)
 
 
-def test_complex_digamma_says_what_is_missing():
-    y, pullback = vjp(special.psi, 1 + 1j)
-    with pytest.raises(UnsupportedError, match="polygamma of real"):
-        pullback(y)
+@pytest.mark.parametrize(
+    "z, expected",
+    [
+        ((0.5 + 0.5j), (0.7838024955409938 - 2.3518921986034846j)),
+        ((-7.3 + 0.2j), (6.296316522715841 + 6.2129669877107165j)),
+        ((-3 + 120j), (-0.00024285317323010554 - 0.00832629821935098j)),
+        ((40 - 3j), (0.025169954405996984 + 0.001911439154322408j)),
+        ((0.001 + 0.001j), (1.6425299613170066 - 500000.00239762815j)),
+    ],
+)
+def test_digamma_of_complex_numbers(z, expected):
+    found = jvp(special.psi, (z,), (1 + 0j,))[1]
+    np.testing.assert_allclose(found, expected, 1e-12)
+
+
+def test_gamma_of_complex_numbers_twice():
+    z = np.array([0.5 + 0.5j, -2.3 + 0.2j, 4 - 3j])
+    check_grads(special.gamma, (z,))
+    check_grads(special.psi, (z,))
+
+
+@pytest.mark.parametrize(
+    "z, expected",
+    [
+        (4 + 26j, (1.3888056337875083e288 - 1.4516932693043806e288j)),
+        (26 + 4j, (-0.0006904176014299376 + 0.0002180831710699365j)),
+        (20 + 19.9j, (0.35528109302972943 + 0.8548093067914885j)),
+    ],
+)
+def test_dawsons_integral_of_large_complex_numbers(z, expected):
+    """Its series holds where exp(-z^2) is small, not where |z| is large."""
+    np.testing.assert_allclose(jvp(special.dawsn, (z,), (1 + 0j,))[1], expected, 1e-11)
 
 
 def test_counting_exactly_has_no_gradient():

@@ -61,8 +61,11 @@ erfcx = special("erfcx", "exp(x^2) erfc(x) (DLMF 7.2.3 at z = ix).", erfcx_slope
 
 
 def dawsn_slope(ans, x):
-    """Return 1 - 2 x dawsn(x) (DLMF 7.10.3), by its series where x is large."""
-    far = np.abs(x) > FAR
+    """Return 1 - 2 x dawsn(x) (DLMF 7.10.3), by its series where x is large.
+
+    And where exp(-x^2), which the series leaves out, is small for complex x too.
+    """
+    far = (np.abs(x) > FAR) & (np.real(x * x) > 2 * FAR)
     t = 1 / where(far, x, FAR) ** 2
     near = 1 - 2 * where(far, 0.0, x) * ans
     return where(far, -t / 2 * series(t, ODD_FACTORIALS), near)
@@ -92,9 +95,10 @@ def voigt_curve(x, sigma, gamma, order):
     """Return the derivative in x, of order 1 or 2, of w(z) / (sigma sqrt(2 pi)).
 
     z = u / (sigma sqrt(2)), u = x + i gamma; the real part of the function is the
-    profile (DLMF 7.19.4). Where z is large, a series in sigma / u does not cancel.
+    profile (DLMF 7.19.4). Where z is large, a series in sigma / u does not cancel;
+    elsewhere double precision is enough.
     """
-    u = x + 1j * gamma
+    u = x + np.float64(0) + 1j * gamma
     far = np.abs(u) > FAR * math.sqrt(2) * sigma
     v, s = where(far, u, 1.0), where(far, sigma, 0.0)
     t = 2 * (s / v) ** 2

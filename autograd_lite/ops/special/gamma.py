@@ -7,7 +7,10 @@ import math
 import numpy as np
 
 from ..elementwise import cos, exp, log, sin, where
-from .base import Special, real_only, scipy_special, series, special, unknown
+from .base import Special, scipy_special, series, special, unknown
+
+TERMS = 15
+BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510]
 
 gamma = special(
     "gamma", "The gamma function (DLMF 5.2.1).", lambda ans, x: ans * psi(x)
@@ -23,9 +26,28 @@ loggamma = special(
 
 
 def trigamma(x):
-    """Return the derivative of psi."""
-    real_only("psi", x, "SciPy computes polygamma of real arguments only.")
+    """Return the derivative of psi; SciPy has it for real arguments only."""
+    if isinstance(x, complex) or getattr(x, "dtype", np.dtype(float)).kind == "c":
+        return complex_trigamma(x)
     return polygamma(1, x)
+
+
+def complex_trigamma(z):
+    """Return the trigamma function by recurrence, asymptotics, and left by reflection.
+
+    DLMF 5.15.5, 5.15.8 and 5.15.6.
+    """
+    left = np.real(z) < 0.5
+    w = where(left, 1 - z, z)
+    total = 0.0
+    for k in range(TERMS):
+        total = total + (w + k) ** -2.0
+    w = w + TERMS
+    total = total + 1 / w + w**-2.0 / 2
+    total = total + w**-3.0 * series(w**-2.0, BERNOULLI)
+    near = left & (np.abs(np.imag(z)) < 100)  # else the square below vanishes
+    mirror = where(near, (math.pi / sin(math.pi * where(near, z, 0.5))) ** 2, 0.0)
+    return where(left, mirror - total, total)
 
 
 gammasgn = Special("gammasgn", "The sign of gamma(x).", 1, differentiable=False)
@@ -92,14 +114,11 @@ binom = special(
 
 # -- zeta functions -------------------------------------------------------------------
 
-TERMS = 15
 # Of the Euler-Maclaurin formula: the coefficients of s (s + 1) ... (s + 2j - 2), and
 # B_2j / (2j)!, for j = 1, 2, ...
 CORRECTIONS = [
     (np.poly(-np.arange(2.0 * j - 1))[::-1], number / math.factorial(2 * j))
-    for j, number in enumerate(
-        [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510], 1
-    )
+    for j, number in enumerate(BERNOULLI, 1)
 ]
 
 

@@ -140,7 +140,7 @@ def no_number(call: str, shape: tuple[int, ...], dtype: Any) -> str:
 
 def no_attribute(kind: str, name: str) -> str:
     """Return what to say of an attribute that a tracer doesn't have."""
-    if name not in dir(np.ndarray):
+    if not hasattr(np.ndarray, name):
         return f"{kind!r} object has no attribute {name!r}, nor has np.ndarray"
     return (
         f"x.{name} of a traced array: it has no memory of its own to speak of, only "

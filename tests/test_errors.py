@@ -163,6 +163,8 @@ def test_has_aux_needs_a_pair():
         (lambda x: x.tobytes(), ["x.tobytes()", "stop_gradient"]),
         (lambda x: range(x[0]), ["index(x)"]),
         (lambda x: [1, 2, 3][x[0]], ["index(x)"]),
+        (lambda x: x[x[0]], ["x[index]", "shape ()"]),
+        (lambda x: np.take(x, x), ["x[index]", "shape (3,)"]),
         (lambda x: X[x[0] : 2], ["index(x)"]),
         (lambda x: numpy.asarray(x), ["np.stack", "np.where"]),
         (lambda x: numpy.array([x[0], x[1]]), ["np.stack"]),

@@ -237,6 +237,11 @@ def test_small_things():
         return np.nansum(x)
 
     grad(loss)(x)
+    for f in ("sum", "prod", "max", "min", "ptp", "nansum", "nanmax"):
+        assert grad(lambda x, f=f: getattr(np, f)(x, axis=0))(3.0) == (f != "ptp")
+    assert grad(lambda x: np.diff(x, n=0) + np.trim_zeros(x))(3.0) == 2.0
+    weights = numpy.ones((2, 3, 4))
+    vjp(lambda x: np.histogram_bin_edges(x, 3, weights=weights), A)
     turns = numpy.array(5)
     vjp(lambda x: np.rot90(x, k=turns), A)
     assert turns == 5

@@ -98,6 +98,7 @@ def linspace(
 
 def _rounded(x: Any, exact: Any) -> Any:
     """Return NumPy's bits with the derivative of x; integers have none."""
+    exact = operand(exact)
     return ew.exactly(x, exact) if exact.dtype.kind in "fc" else exact
 
 

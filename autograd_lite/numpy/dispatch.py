@@ -187,6 +187,11 @@ def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
     return normalize_axis_tuple(axis, ndim)
 
 
+def reduced_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Return the axes of a reduction; NumPy's ufuncs know an axis 0 of a number too."""
+    return () if ndim == 0 and axis in (0, -1) else axes_of(axis, ndim)
+
+
 def axis_of(axis: int, ndim: int) -> int:
     """Return one axis as a non-negative int."""
     return axes_of(axis, ndim)[0]

@@ -51,9 +51,11 @@ def histogram_bin_edges(
     [0.75 0.   0.25]
     """
     a = ravel(a)
-    edges = _edges(a, bins, weights, *_ends(range))  # NumPy's own checks too
+    weights = None if weights is None else ravel(weights)
     if not isinstance(bins, str) and operand(bins).ndim:
+        _edges(a, bins, weights)  # NumPy's own checks
         return operand(bins)
+    edges = _edges(a, bins, weights, *_ends(range))
     ends = _outer(a, range)
     if not has_tracer(ends):
         return edges

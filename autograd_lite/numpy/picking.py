@@ -142,6 +142,8 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     Of several axes, all or those in `axis`, slices of zeros are left out.
     """
     filt = operand(filt)
+    if not filt.ndim:
+        return filt
     places = np.nonzero(filt)
     box = [slice(None)] * filt.ndim
     for i in axes_of(axis, filt.ndim):

@@ -104,10 +104,13 @@ def vecdot(
     dtype: Any = None,
 ) -> Any:
     """Return the sum product over one axis, x1 conjugated."""
+    place = -1 if axis is None else axis
     if axes is None:
-        axes = [-1 if axis is None else axis] * 2
+        axes = [place, place]
+    elif len(axes) > 2:
+        place = axes[2]
     found = _gufunc(_vecdot, x1, x2, axes[:2], dtype)
-    return expand_dims(found, axes[-1]) if keepdims else found
+    return expand_dims(found, place) if keepdims else found
 
 
 def _vecdot(x1: Any, x2: Any) -> Any:

@@ -7,10 +7,21 @@ from typing import Any
 
 import numpy as np
 
+from ..core import is_tracer
+from ..errors import UnsupportedError
 from ..ops import elementwise as ew
 from ..ops import reduce as red
 from ..ops.basic import cast
-from .dispatch import Axis, axes_of, constant, converted, implements, mask_of, operand
+from .dispatch import (
+    Axis,
+    axes_of,
+    constant,
+    converted,
+    implements,
+    mask_of,
+    operand,
+    reduced_axes,
+)
 
 any = constant(np.any)
 all = constant(np.all)
@@ -54,8 +65,15 @@ def sum(
 ) -> Any:
     """Return the sum over axes."""
     a = _prepared(a, dtype, where)
-    total = red.sum(a, axis=axes_of(axis, a.ndim), keepdims=keepdims)
-    return total if initial is None else total + initial
+    total = red.sum(a, axis=reduced_axes(axis, a.ndim), keepdims=keepdims)
+    return total if initial is None else total + started(initial, total)
+
+
+def started(initial: Any, total: Any) -> Any:
+    """Return the start of a reduction in the dtype of its result, as NumPy has it."""
+    if is_tracer(initial) or np.result_type(initial, total.dtype).kind == "c":
+        return initial
+    return np.asarray(initial).astype(total.dtype)
 
 
 @implements(np.mean)
@@ -107,6 +125,8 @@ def _general_var(
 ) -> Any:
     if middle is None:
         middle = mean(a, axes, keepdims=True, where=where)
+    elif operand(middle).dtype.kind == "c" and a.dtype.kind != "c":
+        raise UnsupportedError("np.var: a complex mean of real numbers")
     d = ew.where(mask_of(where, a.shape), a - middle, 0)
     total = red.sum(ew.real(d * ew.conj(d)), axis=axes, keepdims=keepdims)
     freedom = np.maximum(_number_of(where, a, axes, keepdims) - ddof, 0)
@@ -151,7 +171,7 @@ def max(
 ) -> Any:
     """Return the maximum over axes; elements that tie share the gradient evenly."""
     a = _prepared(a, where=where, filler=-math.inf)
-    top = red.max(a, axis=axes_of(axis, a.ndim), keepdims=keepdims)
+    top = red.max(a, axis=reduced_axes(axis, a.ndim), keepdims=keepdims)
     return top if initial is None else ew.maximum(top, initial)
 
 
@@ -166,7 +186,7 @@ def min(
 ) -> Any:
     """Return the minimum over axes; elements that tie share the gradient evenly."""
     a = _prepared(a, where=where, filler=math.inf)
-    bottom = red.min(a, axis=axes_of(axis, a.ndim), keepdims=keepdims)
+    bottom = red.min(a, axis=reduced_axes(axis, a.ndim), keepdims=keepdims)
     return bottom if initial is None else ew.minimum(bottom, initial)
 
 

@@ -22,8 +22,10 @@ from .dispatch import (
     implements,
     mask_of,
     operand,
+    reduced_axes,
 )
 from .joins import concatenate
+from .reductions import started
 from .shapes import moveaxis, ravel
 
 DOUBLE = np.dtype(np.float64)
@@ -71,6 +73,7 @@ def _cumulative(
     scan: Any, x: Any, axis: int | None, dtype: Any, first: float | None
 ) -> Any:
     x = operand(x)
+    x = x if x.ndim else reshape(x, shape=(1,))
     if axis is None and x.ndim > 1:
         raise ValueError(f"shape {x.shape}: give an axis, or use one vector")
     axis = 0 if axis is None else axis_of(axis, x.ndim)
@@ -111,7 +114,7 @@ def prod(
     a = operand(a) if dtype is None else converted(a, dtype)
     if where is not True:
         a = ew.where(mask_of(where, a.shape), a, 1)
-    axes = axes_of(axis, a.ndim)
+    axes = reduced_axes(axis, a.ndim)
     rest = tuple([i for i in range(a.ndim) if i not in axes])
     left = tuple([a.shape[i] for i in rest])
     joined = math.prod([a.shape[i] for i in axes])
@@ -120,7 +123,7 @@ def prod(
     if keepdims:
         shape = tuple([1 if i in axes else n for i, n in enumerate(a.shape)])
         total = reshape(total, shape=shape)
-    return total if initial is None else total * initial
+    return total if initial is None else total * started(initial, total)
 
 
 @implements(np.nanprod)
@@ -152,9 +155,9 @@ def diff(
 ) -> Any:
     """Return the n-th differences along an axis."""
     a = operand(a)
-    axis = axis_of(axis, a.ndim)
     if n == 0:
         return a
+    axis = axis_of(axis, a.ndim)
     ends = [_end(end, a, axis) for end in (prepend, append)]
     if prepend is not None or append is not None:
         parts = [ends[0], a, ends[1]]
@@ -225,11 +228,14 @@ def _slopes(f: Any, h: Any, axis: int, edge_order: int) -> Any:
     steps = diff(h) if h.ndim else np.broadcast_to(h, (n - 1,))
     steps = reshape(steps, shape=(n - 1, *(1,) * (y.ndim - 1)))
     a, b = steps[:-1], steps[1:]
-    inner = (
-        -b / (a * (a + b)) * y[:-2]
-        + (b - a) / (a * b) * y[1:-1]
-        + a / (b * (a + b)) * y[2:]
-    )
+    if h.ndim:
+        inner = (
+            -b / (a * (a + b)) * y[:-2]
+            + (b - a) / (a * b) * y[1:-1]
+            + a / (b * (a + b)) * y[2:]
+        )
+    else:
+        inner = (y[2:] - y[:-2]) / (2 * h)
     if edge_order == 1:
         first, last = (y[1:2] - y[:1]) / steps[:1], (y[-1:] - y[-2:-1]) / steps[-1:]
     else:

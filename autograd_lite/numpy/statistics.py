@@ -13,7 +13,15 @@ from ..ops import reduce as red
 from ..ops.basic import cast, reshape, transpose
 from . import reductions
 from .at import at
-from .dispatch import Axis, axes_of, constant, converted, implements, mask_of, operand
+from .dispatch import (
+    Axis,
+    constant,
+    converted,
+    implements,
+    mask_of,
+    operand,
+    reduced_axes,
+)
 from .joins import concatenate
 from .products import matmul
 from .shapes import ravel
@@ -80,16 +88,9 @@ def nanvar(
     correction: float | None = None,
 ) -> Any:
     """Return the variance over axes of the elements that are not NaN."""
-    a = operand(a)
-    return reductions.var(
-        a,
-        axis,
-        dtype,
-        ddof=ddof if correction is None else correction,
-        keepdims=keepdims,
-        where=_present(a, where),
-        mean=mean,
-    )
+    options = {"keepdims": keepdims, "where": where, "mean": mean}
+    ddof = ddof if correction is None else correction
+    return _nan_moment(reductions.var, a, axis, dtype, ddof, options)
 
 
 @implements(np.nanstd)
@@ -105,16 +106,24 @@ def nanstd(
     correction: float | None = None,
 ) -> Any:
     """Return the standard deviation over axes of the elements that are not NaN."""
+    options = {"keepdims": keepdims, "where": where, "mean": mean}
+    ddof = ddof if correction is None else correction
+    return _nan_moment(reductions.std, a, axis, dtype, ddof, options)
+
+
+def _nan_moment(
+    moment: Any, a: Any, axis: Axis, dtype: Any, ddof: float, options: dict[str, Any]
+) -> Any:
+    """Return a moment of what is not NaN; NaN where too few elements are left."""
     a = operand(a)
-    return reductions.std(
-        a,
-        axis,
-        dtype,
-        ddof=ddof if correction is None else correction,
-        keepdims=keepdims,
-        where=_present(a, where),
-        mean=mean,
-    )
+    mask = _present(a, options["where"])
+    options = {**options, "where": mask}
+    found = moment(a, axis, dtype, ddof=ddof, **options)
+    mask = np.broadcast_to(mask, a.shape)
+    freedom = np.sum(mask, axis=axis, keepdims=options["keepdims"]) - ddof
+    if found.dtype.kind not in "fc":
+        return found
+    return ew.where(freedom <= 0, math.nan, found)
 
 
 def _nan_extremum(
@@ -124,7 +133,7 @@ def _nan_extremum(
     a = operand(a)
     missing = ew.isnan(a)
     found = extremum(ew.where(missing, worst, a), axis, keepdims=keepdims, **options)
-    empty = np.all(missing, axis=axes_of(axis, a.ndim), keepdims=keepdims)
+    empty = np.all(missing, axis=reduced_axes(axis, a.ndim), keepdims=keepdims)
     return ew.where(empty, math.nan, found)
 
 

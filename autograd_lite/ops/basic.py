@@ -137,6 +137,11 @@ def _stacked(x: Any) -> Any:
 
 
 def _cast_operand(x: Any, dtype: np.dtype[Any]) -> Any:
+    if dtype.kind != "c" and getattr(x, "dtype", dtype).kind == "c":
+        raise UnsupportedError(
+            f"dtype={dtype} for a complex argument, which would lose its imaginary "
+            "part; convert the result: f(x).astype(dtype)"
+        )
     return cast(x, dtype) if isinstance(x, Tracer) else np.asarray(x, dtype)
 
 

@@ -20,6 +20,8 @@ from ..core import (
     defvjp_argnums,
     primitive,
 )
+from ..errors import TracerConversionError
+from ..refusals import no_number
 from .basic import add, align, transpose
 from .batch import every
 
@@ -65,6 +67,8 @@ def encode(index: Any) -> tuple[Template, list[Any]]:
 
 
 def _index_array(item: Any) -> Any:
+    if isinstance(item, Tracer) and item.dtype.kind in "fc":
+        raise TracerConversionError(no_number("x[index]", item.shape, item.dtype))
     if isinstance(item, (np.ndarray, Tracer)):
         return item
     array = np.asarray(item)

@@ -172,7 +172,7 @@ class Table:
     def _columns(self) -> list[Column]:
         return [
             Column("#", ">"),
-            Column("primitive", width=24),
+            Column("primitive", width=28),
             Column("reads", width=36),
             Column("makes", width=24),
             Column("dtype"),

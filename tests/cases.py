@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -361,6 +362,14 @@ def reading(place: Any, shape: tuple[int, ...], note: str) -> Case:
     )
 
 
+def last_written(rows: Any, **_: Any) -> Any:
+    """Return the numbers that stay when they are written one after another."""
+    numbers = np.full((3, 4), -1)
+    for i, (line, column) in enumerate(product((1, 2), rows)):
+        numbers[line, column] = i
+    return numbers
+
+
 INDEXING = [
     reading(1, M, "int"),
     reading((slice(None, None, -1), None, slice(1, 3)), M, "slices"),
@@ -381,6 +390,13 @@ INDEXING = [
         },
         dtypes="",
         axes0=False,
+    ),
+    Case(
+        index.last_written,
+        with_constants(normal(), ROWS),
+        last_written,
+        {"index": index.encode((slice(1, None), ROWS))[0], "shape": (3, 4)},
+        order=0,
     ),
     *[
         Case(

@@ -193,3 +193,29 @@ def test_a_plain_array_is_indexed_by_take(no_loop):
     assert_maps(lambda i: np.take(table, i, axis=0), (places,), (0,))
     with pytest.raises(TracerConversionError, match=r"np.take\(table, i, axis=0\)"):
         vmap(lambda i: table[i])(places)
+
+
+UPDATES = {
+    "set": lambda x, i, v: np.at(x)[i].set(v[:, None]),
+    "add": lambda x, i, v: np.at(x)[:, i].add(v),
+    "set rows": lambda x, i, v: np.at(x)[i, 1:].set(v[0]),
+    "set far apart": lambda x, i, v: np.at(x)[i, :, i[:1]].set(v[:, :1]),
+    "multiply": lambda x, i, v: np.at(x)[i].multiply(v[:, None]),
+    "max": lambda x, i, v: np.at(x)[0, i].max(v),
+    "mask": lambda x, i, v: np.at(x)[x > i[0]].multiply(v[0, 0]),
+    "mask set": lambda x, i, v: np.at(x)[x > v[0, 0]].set(i[0] * v[0, 1]),
+    "mask add": lambda x, i, v: np.at(x)[x > v[0]].add(0.5),
+    "min": lambda x, i, v: np.at(x)[i].min(v[::-1, None]),
+}
+
+
+@pytest.mark.parametrize("axes", mapped_axes(3))
+@pytest.mark.parametrize("name", UPDATES)
+def test_updates_at_mapped_places(name, axes, no_loop):
+    x, v = make((4, 4, 3), axes[0]), make((3, 3), axes[2])
+    i = RNG.integers(0, 3, (SIZE, 3) if axes[1] == 0 else 3)  # with repeats
+    update = UPDATES[name]
+    assert_maps(update, (x, i, v), axes)
+    for argnum in (0, 2):
+        change = grad(lambda *xs: np.sum(np.sin(update(*xs))), argnum)
+        assert_maps(change, (x, i, v), axes)

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core import is_tracer
+from ..core import concrete, defbatch, is_tracer, nondifferentiable
 from ..errors import DifferentiationTypeError
 from ..ops import elementwise as ew
 from ..ops.basic import broadcast_to, reshape
-from ..ops.index import encode, getitem, scatter_sum
+from ..ops.index import encode, getitem, last_written, scatter_sum
+from ..ops.shape import pad
 from .dispatch import converted, operand
 
 
@@ -54,16 +55,20 @@ class Places:
 
     def set(self, values: Any) -> Any:
         """Return the array with the elements replaced; of repeats the last one wins."""
+        if self._is_mask_for_one(values):
+            return ew.where(self.index, self._converted(values), self.x)
         values = self._values(values)
-        winner = np.full(self.x.shape, -1)
-        winner[self.index] = np.arange(values.size).reshape(values.shape)
         if not values.size:
             return self.x
+        template, arrays = encode(self.index)
+        winner = last_written(*arrays, index=template, shape=tuple(self.x.shape))
         flat = reshape(values, shape=(values.size,))
         return ew.where(winner >= 0, getitem(flat, winner), self.x)
 
     def add(self, values: Any) -> Any:
         """Return the array with values added to the elements; repeats accumulate."""
+        if self._is_mask_for_one(values):
+            return self._masked(ew.add, values)
         template, arrays = encode(self.index)
         total = scatter_sum(
             self._values(values),
@@ -86,9 +91,26 @@ class Places:
         """Return the array with the smaller of elements and values."""
         return self._apply(ew.minimum, values)
 
+    def _is_mask_for_one(self, values: Any) -> bool:
+        """Return whether a mask of the array's shape chooses the places of one value.
+
+        Such an update needs no shape that depends on the mask, and so can be mapped.
+        """
+        is_array = isinstance(self.index, np.ndarray) or is_tracer(self.index)
+        if not is_array or self.index.dtype != bool:
+            return False
+        return self.index.shape == self.x.shape and np.ndim(values) == 0
+
+    def _masked(self, operation: Callable[[Any, Any], Any], value: Any) -> Any:
+        return ew.where(self.index, operation(self.x, self._converted(value)), self.x)
+
     def _values(self, values: Any) -> Any:
         """Return the values in the dtype of the array, broadcast to the places."""
-        shape = np.broadcast_to(False, self.x.shape)[self.index].shape
+        shape = getitem(np.broadcast_to(False, self.x.shape), self.index).shape
+        return broadcast_to(self._converted(values), shape=shape)
+
+    def _converted(self, values: Any) -> Any:
+        """Return the values in the dtype of the array; raise where that loses parts."""
         values, dtype = operand(values), self.x.dtype
         if is_tracer(values) and dtype.kind not in "fc":
             raise DifferentiationTypeError(
@@ -100,27 +122,43 @@ class Places:
                 f"values of dtype {values.dtype} cannot be put into an array of dtype "
                 f"{dtype} without losing their imaginary part; use x.astype(complex)"
             )
-        return broadcast_to(converted(values, dtype), shape=shape)
+        return converted(values, dtype)
 
     def _apply(self, operation: Callable[[Any, Any], Any], values: Any) -> Any:
         """Apply an operation to the places: repeats one after another."""
-        values = self._values(values)
-        flat = reshape(self.x, shape=(self.x.size,))
+        if self._is_mask_for_one(values):
+            return self._masked(operation, values)
+        values, size = self._values(values), self.x.size
         values = reshape(values, shape=(values.size,))
-        places = np.arange(self.x.size).reshape(self.x.shape)[self.index].ravel()
-        rank = _occurrence(places)
-        for r in range(int(rank.max(initial=-1)) + 1):
-            (now,) = np.nonzero(rank == r)
-            new = operation(getitem(flat, places[now]), getitem(values, now))
-            flat = Places(flat, places[now]).set(new)
-        return reshape(flat, shape=self.x.shape)
+        numbers = np.arange(size).reshape(self.x.shape)
+        places = reshape(getitem(numbers, self.index), shape=values.shape)
+        rank = _occurrence(places, bound=size)
+        # With one element more, to which all go whose turn it is not.
+        flat = pad(reshape(self.x, shape=(size,)), widths=((0, 1),))
+        for turn in range(int(np.max(concrete(rank), initial=-1)) + 1):
+            now = ew.where(rank == turn, places, size)
+            new = operation(getitem(flat, now), ew.where(rank == turn, values, 1))
+            flat = Places(flat, now).set(new)
+        return reshape(flat[:size], shape=self.x.shape)
 
 
-def _occurrence(places: np.ndarray) -> np.ndarray:
-    """Return how often the same number stands earlier, for each number."""
+@nondifferentiable
+def _occurrence(places: Any, *, bound: int) -> Any:
+    """Return how often the same number, less than `bound`, stands earlier."""
     order = np.argsort(places, kind="stable")
     ordered = places[order]
     starts = np.searchsorted(ordered, ordered, "left")
     rank = np.empty(len(places), int)
     rank[order] = np.arange(len(places)) - starts
     return rank
+
+
+def _occurrence_batch(size: int, args: Any, batched: Any, *, bound: int) -> Any:
+    """Give the elements numbers that differ, and count for all at once."""
+    (places,) = args
+    apart = places + bound * np.arange(size)[:, None]
+    rank = _occurrence(reshape(apart, shape=(apart.size,)), bound=bound * size)
+    return reshape(rank, shape=apart.shape)
+
+
+defbatch(_occurrence, _occurrence_batch)

@@ -7,6 +7,7 @@ read: `ScatterSum` gathers the pieces, and adds all of them into one buffer at t
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..core import (
     defjvp_argnums,
     defvjp,
     defvjp_argnums,
+    nondifferentiable,
     primitive,
 )
 from ..errors import TracerConversionError
@@ -201,6 +203,41 @@ defvjp_argnums(scatter_sum, _scatter_sum_vjp)
 defjvp_argnums(scatter_sum, _scatter_sum_jvp)
 
 
+# -- writing --------------------------------------------------------------------------
+
+
+@nondifferentiable
+def last_written(*arrays: Any, index: Template, shape: Any) -> Any:
+    """Return which of the values written to an index each element would hold last.
+
+    Values are counted in the order of C; -1 where none is written.
+    """
+    place = decode(index, arrays)
+    written = np.broadcast_to(False, shape)[place].shape
+    winner = np.full(shape, -1)
+    winner[place] = np.arange(math.prod(written)).reshape(written)
+    return winner
+
+
+def _last_written_batch(
+    size: int, arrays: Any, batched: Any, *, index: Template, shape: Any
+) -> Any:
+    """Write for all elements, and count as each of them does."""
+    lifted = _lift(len(shape), index, arrays, size, batched, True)
+    if lifted is None:
+        return NotImplemented
+    whole = (size, *shape)
+    winner = last_written(*lifted.arrays, index=lifted.template, shape=whole)
+    everywhere = np.broadcast_to(False, whole)
+    found = take(everywhere, *lifted.arrays, index=lifted.template).shape
+    order = lifted.order(len(found))
+    written = [found[i] for i in order]
+    counted = np.arange(math.prod(written[1:])).reshape(1, *written[1:])
+    back = tuple(sorted(range(len(order)), key=order.__getitem__))
+    number = np.broadcast_to(counted, written).transpose(back).reshape(-1)
+    return getitem(np.append(number, -1), winner)  # the last one is for -1
+
+
 # -- batching -------------------------------------------------------------------------
 
 
@@ -330,3 +367,4 @@ def _scatter_sum_batch(
 
 defbatch(take, _take_batch)
 defbatch(scatter_sum, _scatter_sum_batch)
+defbatch(last_written, _last_written_batch)

@@ -10,7 +10,7 @@ from . import errors, tree
 from . import numpy as numpy  # gives tracers their operators
 from .allocator import keep_large_blocks as _keep_large_blocks
 from .api import grad, jvp, value_and_grad, vjp
-from .checkpointing import checkpoint
+from .checkpointing import checkpoint, checkpoint_sequential
 from .core import defbatch, defjvp, defvjp, defvjp_argnums, elementwise, primitive
 from .curvature import ggnvp, hvp
 from .custom import custom_jvp, custom_vjp
@@ -40,7 +40,7 @@ __all__ = [
     "jacobian", "jacrev", "jacfwd", "hessian", "hvp", "ggnvp",
     "value_and_jacobian", "linearize", "linear_transpose",
     "elementwise_grad", "holomorphic_grad", "make_vjp", "make_jvp",
-    "checkpoint", "custom_vjp", "custom_jvp",
+    "checkpoint", "checkpoint_sequential", "custom_vjp", "custom_jvp",
     "policy", "debug_nans", "tape", "profile",
     "primitive", "elementwise", "defvjp", "defvjp_argnums", "defjvp", "defbatch",
 ]

@@ -15,7 +15,7 @@ import numpy as np
 
 from . import tree
 from .batching import Batched
-from .core import Trace, Tracer, is_tracer
+from .core import Primitive, Trace, Tracer, is_tracer
 from .errors import ArgumentError, RuleError, TreeError
 from .ops.basic import stop_gradient
 from .reverse import as_array
@@ -84,6 +84,25 @@ class Shaped:
         if isinstance(leaf, (float, complex)):
             self.dtype = np.dtype(type(leaf))
         self.smooth = self.dtype is not None and self.dtype.kind in "fc"
+
+
+class Operation(Primitive):
+    """A primitive of one call; enclosing transformations see what it computes.
+
+    `kept` holds what the last run leaves for the gradient rule that is made after it.
+    """
+
+    def __init__(self, impl: Callable[..., Any], **options: Any) -> None:
+        super().__init__(impl, **options)
+        self.kept: list[Any] = []
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        """Run the implementation on values that may be traced."""
+        return self.impl(*args, **params)
+
+    def forget(self) -> None:
+        """Drop what was kept for a rule that is not going to be made."""
+        self.kept.clear()
 
 
 def highest(xs: Flat) -> Trace | None:

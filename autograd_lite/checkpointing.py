@@ -9,35 +9,84 @@ with Sublinear Memory Cost".
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any
+import math
+import warnings
+from collections.abc import Callable, Collection, Sequence
+from contextvars import copy_context
+from typing import Any, overload
 
 from . import tree
-from .api import vjp
+from .arguments import Flat, constant_if_integer, picked
 from .batching import vmap_flat
+from .budgets import Meter, Planner, bytes_of
 from .core import Primitive, defbatch, defvjp_argnums, is_tracer
 from .errors import ArgumentError
-from .ops.basic import stop_gradient
 from .reverse import as_array
+from .segments import Part, planned_vjp, recorded_vjp, taped
 
 Fun = Callable[..., Any]
+Policy = Collection[str] | Callable[[str, int], bool]
+# A way to run a flat function so that it can be walked back: outputs and pullback.
+Run = Callable[[Callable[..., Flat], Flat], tuple[Flat, Callable[[Flat], Flat]]]
 
 
-def checkpoint(fun: Fun) -> Fun:
+@overload
+def checkpoint(
+    fun: Fun, *, policy: Policy | None = None, budget: int | str | None = None
+) -> Fun: ...
+@overload
+def checkpoint(
+    *, policy: Policy | None = None, budget: int | str | None = None
+) -> Callable[[Fun], Fun]: ...
+def checkpoint(
+    fun: Fun | None = None,
+    *,
+    policy: Policy | None = None,
+    budget: int | str | None = None,
+) -> Any:
     """Return `fun`, differentiated without keeping its intermediate results.
 
-    Arguments and results are trees, by position or keyword. The walk back evaluates
-    `fun` once more, so it must be pure: random numbers have to come in as arguments.
-    Whatever is differentiated must be an argument too, not captured from outside;
-    `ValueError` if it isn't.
+    Args:
+        fun: a function of trees, by position or keyword; without it, a decorator is
+            returned. The walk back evaluates it once more, so it must be pure: random
+            numbers have to come in as arguments.
+        policy: names of primitives whose results are kept and not computed again, such
+            as {"matmul", "conv"}; or a function of the primitive's name and its
+            results' bytes that tells whether they are kept.
+        budget: bytes, or a string such as "200MB". The first call for arguments of some
+            shapes measures each operation: the bytes its pullback keeps and the time it
+            takes. From then on as much is kept as the budget allows, and the rest runs
+            again in segments, one at a time. Not counted are arguments, results, and
+            what is freed before the walk back begins.
+
+    Whatever is differentiated must be an argument, not captured from outside;
+    `ValueError` if it isn't. A budget that cannot be met gives a `UserWarning` with the
+    bytes that are needed.
 
     >>> import autograd_lite.numpy as np
     >>> from autograd_lite import grad
     >>> layer = checkpoint(lambda w, x: np.tanh(w * x))
     >>> print(grad(lambda w: layer(w, layer(w, 1.0)))(0.0))
     0.0
+    >>> @checkpoint(policy={"exp"})
+    ... def kernel(x):
+    ...     return np.exp(-x * x)
+    >>> print(grad(kernel)(0.0))
+    -0.0
     """
+    if policy is not None and budget is not None:
+        raise ArgumentError("checkpoint takes a policy or a budget, not both")
+    run = None
+    if budget is not None:
+        run = _within(bytes_of(budget), {})
+    elif policy is not None:
+        run = _by_policy(policy)
+    if fun is None:
+        return lambda fun: _checkpointed(fun, run)
+    return _checkpointed(fun, run)
 
+
+def _checkpointed(fun: Fun, run: Run | None) -> Fun:
     @functools.wraps(fun)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         leaves, treedef = tree.flatten((args, kwargs))
@@ -56,41 +105,150 @@ def checkpoint(fun: Fun) -> Fun:
             return tuple([as_array(out) for out in outs])
 
         name = getattr(fun, "__name__", type(fun).__name__)
-        outs = recomputed(flat, f"checkpoint of {name}")(*traced)
-        return tree.unflatten(structures[0], [_constant_if_integer(y) for y in outs])
+        outs = recomputed(flat, f"checkpoint of {name}", run)(*traced)
+        return tree.unflatten(structures[0], [constant_if_integer(y) for y in outs])
 
     return checkpointed
 
 
-def recomputed(flat: Fun, name: str) -> Primitive:
+def recomputed(flat: Fun, name: str, run: Run | None = None) -> Primitive:
     """Return a primitive that evaluates `flat`, arrays to a tuple of arrays.
 
-    Its reverse rule runs `flat` again. Mapped over a batch, it is the checkpoint of the
-    mapped function.
+    Its reverse rule runs `flat` again, or asks `run` for what is to be kept. Mapped
+    over a batch, it is the checkpoint of the mapped function.
     """
+    kept: list[Callable[[Flat], Flat]] = []  # of the last run, for the rule made next
 
     def impl(*xs: Any) -> tuple[Any, ...]:
-        outs = flat(*xs)
+        if run is None:
+            outs = flat(*xs)
+        else:
+            outs, pull = run(flat, xs)
+            kept[:] = [pull]
         if any(is_tracer(out) for out in outs):
             raise ArgumentError(_captured(name))
-        return outs
+        return tuple(outs)
 
     def rule(argnums: Sequence[int], ans: Any, args: Any, params: Any) -> Fun:
-        def again(*xs: Any) -> tuple[Any, ...]:
-            return flat(*_filled(args, argnums, xs))
+        if kept and not any(map(is_tracer, args)):
+            pull = kept.pop()
+            return lambda gs: picked(pull(gs), argnums)
+        # What policies and settings were in force is so again: in a copy, as a context
+        # can be entered by one thread at a time.
+        context = copy_context()
 
-        return lambda gs: vjp(again, *[args[i] for i in argnums])[1](gs)
+        def pull_again(gs: Flat) -> Flat:
+            return _pull_again(flat, args, argnums, run, gs)
+
+        return lambda gs: context.copy().run(pull_again, gs)
 
     def batch(size: int, args: Sequence[Any], batched: Sequence[bool]) -> Any:
         def mapped(*xs: Any) -> tuple[Any, ...]:
             return tuple(vmap_flat(flat, xs, batched, size))
 
-        return recomputed(mapped, name)(*args)
+        return recomputed(mapped, name, run)(*args)
 
     primitive = Primitive(impl, name=name, multiple=True)
     defvjp_argnums(primitive, rule)
     defbatch(primitive, batch)
     return primitive
+
+
+def _pull_again(
+    flat: Fun, args: Flat, argnums: Sequence[int], run: Run | None, gs: Flat
+) -> Flat:
+    """Run a flat function once more, and return the cotangents of some arguments."""
+    if run is not None:
+        return picked(run(flat, args)[1](gs), argnums)
+
+    def again(*xs: Any) -> tuple[Any, ...]:
+        return flat(*_filled(args, argnums, xs))
+
+    return taped(again, picked(args, argnums), gs)
+
+
+def _by_policy(policy: Policy) -> Run:
+    """Return the run that keeps the results of chosen primitives."""
+    save: Callable[[str, int], bool]
+    if callable(policy):
+        save = policy
+    elif isinstance(policy, str):
+        raise ArgumentError(f"policy={policy!r}: give a set of names, {{{policy!r}}}")
+    else:
+        names = frozenset(policy)
+
+        def save(name: str, nbytes: int) -> bool:
+            return name in names
+
+    return lambda flat, xs: planned_vjp(flat, xs, [Part(None, save=save)])
+
+
+def _within(budget: int, plans: dict[Any, Sequence[Part]]) -> Run:
+    """Return the run that stays within a budget; `plans` are those made so far."""
+
+    def run(flat: Fun, xs: Flat) -> tuple[Flat, Callable[[Flat], Flat]]:
+        key = tuple([(x.shape, x.dtype.str) for x in map(as_array, xs)])
+        if key in plans:
+            return planned_vjp(flat, xs, plans[key])
+        meter = Meter()
+        outs, pull = recorded_vjp(meter, flat, xs)
+        if not meter.segments:
+            return outs, pull
+        parts, peak = Planner(meter, len(xs)).plan(budget)
+        if peak > budget:
+            warnings.warn(
+                f"checkpoint: the budget is {budget} bytes, but {peak} are the least "
+                "that were found for this function",
+                stacklevel=2,
+            )
+        if len(plans) >= _MOST_PLANS:
+            plans.clear()
+        plans[key] = parts
+        (segment,) = meter.segments
+        segment.part = Part(None, parts=parts)
+        return outs, pull
+
+    return run
+
+
+_MOST_PLANS = 256  # shapes that a function is remembered for
+
+
+def checkpoint_sequential(
+    layers: Sequence[Any], x: Any, *, segments: int | None = None
+) -> Any:
+    """Return `layers[-1](... layers[0](x))`, keeping only what enters each segment.
+
+    Args:
+        layers: functions of a tree; or pairs (function, params) where `params`, a tree,
+            come first: what is differentiated must be there, or be x.
+        segments: how many, of about equal numbers of layers; by default the square
+            root of the number of layers, which needs the least memory.
+
+    The walk back runs one segment at a time again, so with n equal layers in k segments
+    at the most k + n / k of them are kept, and everything runs twice.
+
+    >>> import autograd_lite.numpy as np
+    >>> from autograd_lite import grad
+    >>> layers = [np.sin] * 9
+    >>> print(f"{grad(lambda x: checkpoint_sequential(layers, x))(1.0):.4f}")
+    0.0895
+    """
+    n = len(layers)
+    count = segments if segments is not None else math.ceil(math.sqrt(n))
+    if n and not 1 <= count <= n:
+        raise ArgumentError(f"segments={segments}: expected 1 to {n}, one per layer")
+    for i in range(count):
+        part = tuple(layers[i * n // count : (i + 1) * n // count])
+        x = checkpoint(_chain)(part, x)
+    return x
+
+
+def _chain(layers: Sequence[Any], x: Any) -> Any:
+    for layer in layers:
+        fun, *params = layer if isinstance(layer, (tuple, list)) else (layer,)
+        x = fun(*params, x)
+    return x
 
 
 def _filled(values: Sequence[Any], places: Sequence[int], xs: Sequence[Any]) -> Any:
@@ -99,10 +257,6 @@ def _filled(values: Sequence[Any], places: Sequence[int], xs: Sequence[Any]) -> 
     for i, x in zip(places, xs, strict=True):
         filled[i] = x
     return filled
-
-
-def _constant_if_integer(y: Any) -> Any:
-    return y if y.dtype.kind in "fc" else stop_gradient(y)
 
 
 def _captured(name: str) -> str:

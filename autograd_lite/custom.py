@@ -23,6 +23,7 @@ from .arguments import (
     Flat,
     Names,
     Numbers,
+    Operation,
     Shaped,
     arrays_of,
     captured,
@@ -38,7 +39,7 @@ from .arguments import (
     zero_tangent,
 )
 from .batching import vmap_flat
-from .core import Primitive, defbatch, defvjp_argnums
+from .core import defbatch, defvjp_argnums
 from .errors import ArgumentError, MissingRuleError, RuleError
 from .forward import Dual, DualTrace
 from .ops.basic import add, sum
@@ -199,19 +200,18 @@ class _VjpCall(NamedTuple):
         top = highest(xs)
         if top is None:
             return self.fun(*xs)
-        kept: list[Flat] = []
 
         def impl(*xs: Any) -> Flat:
             outs, residuals = self.fwd(*xs)
             check_captured(self.name, [*outs, *residuals], top)
-            kept[:] = [residuals]
+            operation.kept[:] = [residuals]
             return outs
 
         def rule(argnums: Flat, ans: Any, args: Any, params: Any) -> Fun:
-            (residuals,) = kept  # of the call that gave `ans`, just now
+            (residuals,) = operation.kept  # of the call that gave `ans`, just now
             return lambda gs: picked(self.bwd(residuals, gs), argnums)
 
-        operation = _Operation(impl, name=self.name, multiple=True)
+        operation = Operation(impl, name=self.name, multiple=True)
         defvjp_argnums(operation, rule)
         defbatch(operation, lambda size, args, bs: self.mapped(size, bs)(args))
         return top.process(operation, tuple(xs), {})
@@ -360,19 +360,18 @@ class _JvpCall(NamedTuple):
             return self.fun(*xs)
         if isinstance(top, DualTrace):
             return self._pushed(top, xs)
-        kept: list[_Linear] = []
 
         def impl(*xs: Any) -> Flat:
             linear = _Linear(self, xs)
             check_captured(self.name, linear.outs, top)
-            kept[:] = [linear]
+            operation.kept[:] = [linear]
             return linear.outs
 
         def rule(argnums: Flat, ans: Any, args: Any, params: Any) -> Fun:
-            (linear,) = kept  # of the call that gave `ans`, just now
+            (linear,) = operation.kept  # of the call that gave `ans`, just now
             return lambda gs: picked(linear.transposed(gs), argnums)
 
-        operation = _Operation(impl, name=self.name, multiple=True)
+        operation = Operation(impl, name=self.name, multiple=True)
         defvjp_argnums(operation, rule)
         defbatch(operation, lambda size, args, bs: self.mapped(size, bs)(args))
         return top.process(operation, tuple(xs), {})
@@ -426,11 +425,3 @@ class _Linear:
         """Return the cotangents of the arguments for those of the outputs."""
         seeds = [(s, g) for s, g in zip(self.slots, gs) if s is not None]
         return self.tape.backward(seeds, self.wanted, keep=True)
-
-
-class _Operation(Primitive):
-    """A primitive of one call; enclosing transformations see what it computes."""
-
-    def __call__(self, *args: Any, **params: Any) -> Any:
-        """Run the implementation on values that may be traced."""
-        return self.impl(*args)

@@ -38,7 +38,8 @@ FLOORS = [
     *["guard", "reverse", "blame", "residuals", "forward", "batching", "staging"],
     *["api", "mapping"],
     *["linear", "jacobians", "curvature"],
-    *["arguments", "checkpointing", "custom", "implicit", "loops"],
+    *["arguments", "segments", "budgets", "checkpointing", "custom"],
+    *["implicit", "loops"],
     *["numpy", "scalar", "scipy", "nn", "optim", "testing", "debug", "coverage"],
     *["differential_operators", "extend", "misc", "test_util", "check"],
 ]
@@ -51,6 +52,7 @@ PUBLIC_NAMES = [
     *["elementwise_grad", "holomorphic_grad", "make_vjp", "make_jvp", "checkpoint"],
     *["custom_vjp", "custom_jvp"],
     *["policy", "debug_nans", "tape", "profile"],
+    *["checkpoint_sequential"],
     *["primitive", "elementwise", "defvjp", "defvjp_argnums", "defjvp", "defbatch"],
 ]
 

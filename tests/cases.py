@@ -111,7 +111,7 @@ CONSTANTS = [
         steps(p, apart(M, V))
         for p in [ew.equal, ew.not_equal, ew.less, ew.less_equal, ew.greater]
     ],
-    *[steps(p, apart(M, V)) for p in [ew.greater_equal, ew.floor_divide, ew.nextafter]],
+    *[steps(p, apart(M, V)) for p in [ew.greater_equal, ew.floor_divide]],
     *[steps(p, BOOLEANS) for p in [ew.logical_and, ew.logical_or, ew.logical_xor]],
     *[steps(p, INTEGERS) for p in [ew.bitwise_and, ew.bitwise_or, ew.bitwise_xor]],
     *[steps(p, INTEGERS) for p in [ew.left_shift, ew.right_shift, ew.gcd, ew.lcm]],
@@ -165,6 +165,7 @@ ARITHMETIC = [
     *[binary(p, apart(M, V)) for p in [ew.maximum, ew.minimum, ew.fmax, ew.fmin]],
     *[binary(p, normal(M, V)) for p in [ew.hypot, ew.arctan2]],
     *[binary(p) for p in [ew.logaddexp, ew.logaddexp2, ew.copysign]],
+    binary(ew.nextafter, apart(M, V)),
     binary(ew.heaviside, apart(M, V)),
     Case(ew.ldexp, with_constants(normal(M), np.arange(4)), np.ldexp, axes0=False),
     Case(ew.clip, apart(M, (), V), np.clip, axes0=False),

@@ -11,9 +11,8 @@ import numpy as np
 from ..core import NUMPY_EQUIVALENT, concrete
 from ..errors import TracerConversionError, TracerMutationError
 from ..ops import basic
-from ..ops import elementwise as ew
 from ..ops.basic import cast
-from .dispatch import Fun, axis_of, constant, has_tracer, implements, operand
+from .dispatch import Fun, axis_of, constant, exactly, has_tracer, implements, operand
 from .joins import array
 
 _exact_line = constant(np.linspace, multiple=True)
@@ -99,7 +98,7 @@ def linspace(
 def _rounded(x: Any, exact: Any) -> Any:
     """Return NumPy's bits with the derivative of x; integers have none."""
     exact = operand(exact)
-    return ew.exactly(x, exact) if exact.dtype.kind in "fc" else exact
+    return exactly(x, exact) if exact.dtype.kind in "fc" else exact
 
 
 def _ends(start: Any, stop: Any, *others: Any) -> Any:

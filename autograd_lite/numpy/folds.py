@@ -15,7 +15,16 @@ from ..core import NUMPY_EQUIVALENT
 from ..errors import ShapeError
 from ..ops import elementwise as ew
 from . import reductions, scans
-from .dispatch import Axis, axes_of, axis_of, constant, converted, mask_of, operand
+from .dispatch import (
+    Axis,
+    axes_of,
+    axis_of,
+    constant,
+    converted,
+    exactly,
+    mask_of,
+    operand,
+)
 from .joins import stack
 from .shapes import expand_dims, moveaxis, reshape
 from .sorting import take_along_axis
@@ -151,7 +160,7 @@ def _reduceat_of(ufunc: np.ufunc, reduce: Fold) -> Fold:
         parts = [
             reduce(lines[i:j]) if i < j else lines[i] for i, j in zip(starts, ends)
         ]
-        return ew.exactly(stack(parts, axis), found) if parts else found
+        return exactly(stack(parts, axis), found) if parts else found
 
     return reduceat
 

@@ -16,7 +16,7 @@ from ..errors import ShapeError
 from ..ops import elementwise as ew
 from ..ops.basic import cast, reshape
 from ..ops.index import ARRAY, scatter_sum
-from .dispatch import constant, has_tracer, implements, operand
+from .dispatch import constant, exactly, has_tracer, implements, operand
 from .reductions import max, min, sum
 from .scans import diff
 from .shapes import ravel
@@ -60,7 +60,7 @@ def histogram_bin_edges(
     if not has_tracer(ends):
         return edges
     share = np.linspace(0.0, 1.0, edges.shape[0], dtype=edges.dtype)
-    return ew.exactly(ends[0] * (1 - share) + ends[1] * share, edges)
+    return exactly(ends[0] * (1 - share) + ends[1] * share, edges)
 
 
 def _outer(a: Any, range: Any) -> tuple[Any, Any]:
@@ -90,7 +90,7 @@ def histogram(
     counts = _counts(a, bins, weights, *_ends(range))
     if has_tracer((weights,)):
         total = _sums(weights, _cells(1, a, edges), counts.shape[0])
-        counts = ew.exactly(total, counts)
+        counts = exactly(total, counts)
     if not density:
         return counts, edges
     widths = cast(operand(diff(edges)), np.dtype(float))

@@ -20,7 +20,7 @@ from ..ops import sorting as ops
 from ..ops.basic import reshape, transpose
 from ..ops.index import getitem
 from . import reductions
-from .dispatch import Axis, axes_of, constant, implements, operand
+from .dispatch import Axis, axes_of, constant, exactly, implements, operand
 
 _np_quantile: Any = np.quantile  # its type knows each method as a literal only
 _exact: Any = constant(np.quantile)
@@ -70,7 +70,7 @@ def _smooth_share(q: Any, share: Any, n: int, method: str) -> Any:
     slope = n + 1 - alpha - beta
     place = q * slope + (alpha - 1)
     inside = (place >= 0) & (place <= n - 1)
-    return ew.exactly(ew.where(inside, place, 0.0), share)
+    return exactly(ew.where(inside, place, 0.0), share)
 
 
 def _at(lines: Any, q: Any, method: str) -> Any:
@@ -107,7 +107,7 @@ def _quantile(a: Any, q: Any, axis: Axis, method: str, keepdims: bool) -> Any:
     last = getitem(lines, (..., -1))  # NaN is sorted to the end
     found = ew.where(ew.isnan(last), math.nan, found)
     if is_tracer(q):
-        found = ew.exactly(found, _exact(a, q, axis, method=method))
+        found = exactly(found, _exact(a, q, axis, method=method))
     return reshape(found, shape=(*np.shape(q), *kept)) if keepdims else found
 
 

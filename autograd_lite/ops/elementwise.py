@@ -57,15 +57,6 @@ spacing = Ufunc(np.spacing, differentiable=False)
 nextafter = Ufunc(np.nextafter)  # x and a step that is constant but for its jumps
 derivative(nextafter, lambda ans, x, y: lambda g: g, None)
 
-
-@elementwise
-def exactly(x, value):
-    """Return `value`, which is x but for rounding: NumPy's bits, our derivative."""
-    return value
-
-
-derivative(exactly, lambda ans, x, value: lambda g: g, None)
-
 # -- choosing -------------------------------------------------------------------------
 
 

@@ -200,7 +200,7 @@ class policy(contextlib.ContextDecorator):
 
     @staticmethod
     def table() -> str:
-        """Return the table of all conventions, as Markdown; `print` it to read it."""
+        """Return the table of all conventions, as Markdown that shows when printed."""
         head = ["name", "choices, default first", "what", *_peers("", "", "")]
         rows = [head, ["---"] * len(head)]
         for row in CONVENTIONS.values():
@@ -208,7 +208,14 @@ class policy(contextlib.ContextDecorator):
             what = f"{row.meaning} ({', '.join(row.readers)})"
             rows.append([row.name, choices, what, *row.peers.values()])
         widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-        return "\n".join(_line(row, widths) for row in rows)
+        return Text("\n".join(_line(row, widths) for row in rows))
+
+
+class Text(str):
+    """A text that a session shows as it is, without quotes."""
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def _line(row: list[str], widths: list[int]) -> str:

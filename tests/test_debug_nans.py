@@ -9,11 +9,15 @@ import pytest
 import autograd_lite.numpy as np
 from autograd_lite import (
     checkpoint,
+    custom_vjp,
     debug_nans,
     defvjp,
     grad,
     hessian,
+    jacfwd,
+    jacrev,
     jvp,
+    linearize,
     nn,
     policy,
     primitive,
@@ -28,6 +32,14 @@ from autograd_lite.errors import (
     RuleError,
 )
 from autograd_lite.scipy.special import logsumexp
+
+
+@custom_vjp
+def careless(x):
+    return np.sqrt(x)
+
+
+careless.defvjp(lambda x: (np.sqrt(x), x), lambda x, g: (g / (2 * np.sqrt(x)),))
 
 
 def softmax(z):
@@ -153,6 +165,10 @@ def test_the_error_tells_of_shapes_dtypes_and_ranges():
         (lambda: grad(grad(lambda x: x**1.5))(0.0), "the gradient rule of sqrt"),
         (lambda: grad(grad(np.log))(0.0), "log"),
         (lambda: hessian(length)(onp.zeros(2)), "the forward rule of sqrt"),
+        (lambda: jacfwd(np.sqrt)(onp.zeros(1)), "the forward rule of sqrt"),
+        (lambda: jacrev(np.sqrt)(onp.zeros(1)), "the gradient rule of sqrt"),
+        (lambda: linearize(np.sqrt, 0.0), "the forward rule of sqrt"),
+        (lambda: grad(careless)(0.0), "the gradient rule of custom_vjp careless"),
         (lambda: grad(checkpoint(np.log))(0.0), "checkpoint of log"),
         (lambda: grad(checkpoint(np.sqrt))(0.0), "the gradient rule of sqrt"),
     ],

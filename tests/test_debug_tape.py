@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import tracemalloc
 import xml.etree.ElementTree as ElementTree
 from functools import partial
 
@@ -10,7 +11,7 @@ import numpy as onp
 import pytest
 
 import autograd_lite.numpy as np
-from autograd_lite import checkpoint, debug_nans, grad, nn, primitive, tape
+from autograd_lite import checkpoint, debug_nans, grad, nn, primitive, tape, vjp
 from autograd_lite.debug.layout import layers_of, place_nodes
 from autograd_lite.errors import (
     ArgumentError,
@@ -95,6 +96,23 @@ def test_shared_memory_counts_once():
         ("add", 0, 0),
     ]
     assert table.bytes == 800
+
+
+def test_bytes_are_what_memory_is_used():
+    def f(x):
+        y = np.exp(x) * np.sin(x)
+        return np.sum(np.sqrt(y + 9) * y + np.where(x > 0, y, x))
+
+    x = onp.linspace(-1, 1, 100_000)
+    expected = tape(f)(x).bytes
+    vjp(f, x)
+    tracemalloc.start()
+    _, pullback = vjp(f, x)
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert expected == pytest.approx(used, rel=0.02)
+    assert expected > 4 * x.nbytes
+    pullback(1.0)
 
 
 def test_captured_arrays_and_parameters_are_shown():

@@ -1,5 +1,6 @@
 """The policy at ties and kinks: each choice, where it is read, and how it ends."""
 
+import asyncio
 import threading
 
 import numpy as onp
@@ -170,6 +171,24 @@ def test_other_threads_do_not_notice():
     assert found == [({}, 0)]
 
 
+def test_other_asynchronous_tasks_do_not_notice():
+    async def within(found):
+        with policy(abs0=1):
+            await asyncio.sleep(0)
+            found.append(grad(np.abs)(0.0))
+
+    async def without(found):
+        await asyncio.sleep(0)
+        found.append(grad(np.abs)(0.0))
+
+    async def both():
+        await asyncio.gather(within(ones), without(zeros), within(ones))
+
+    ones, zeros = [], []
+    asyncio.run(both())
+    assert (ones, zeros) == ([1, 1], [0])
+
+
 def test_wrong_names_and_values_are_refused_with_the_choices():
     with pytest.raises(ArgumentError, match="no 'tie'; there are ties, pool_ties"):
         policy(tie="first")
@@ -184,6 +203,7 @@ def test_reports():
     with policy(norm0=NAN, ties="first"):
         assert policy.describe() == "policy(ties='first', norm0=nan)"
     assert repr(policy(norm0=NAN)) == "policy(norm0=nan)"
+    assert repr(policy.table()) == policy.table()
     lines = policy.table().splitlines()
     assert len(lines) == len(CONVENTIONS) + 2
     assert len({len(line) for line in lines}) == 1

@@ -28,6 +28,7 @@ from .jacobians import (
 )
 from .linear import linear_transpose, linearize
 from .mapping import vmap
+from .loops import scan
 from .ops.basic import stop_gradient
 from .policies import policy
 
@@ -40,7 +41,7 @@ __all__ = [
     "jacobian", "jacrev", "jacfwd", "hessian", "hvp", "ggnvp",
     "value_and_jacobian", "linearize", "linear_transpose",
     "elementwise_grad", "holomorphic_grad", "make_vjp", "make_jvp",
-    "checkpoint", "checkpoint_sequential", "custom_vjp", "custom_jvp",
+    "checkpoint", "checkpoint_sequential", "custom_vjp", "custom_jvp", "scan",
     "policy", "debug_nans", "tape", "profile",
     "primitive", "elementwise", "defvjp", "defvjp_argnums", "defjvp", "defbatch",
 ]

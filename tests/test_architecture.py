@@ -53,6 +53,7 @@ PUBLIC_NAMES = [
     *["custom_vjp", "custom_jvp"],
     *["policy", "debug_nans", "tape", "profile"],
     *["checkpoint_sequential"],
+    *["scan"],
     *["primitive", "elementwise", "defvjp", "defvjp_argnums", "defjvp", "defbatch"],
 ]
 

@@ -23,7 +23,7 @@ from .activations import (
     softmax,
     softplus,
 )
-from .images import avg_pool, conv, max_pool
+from .convolution import conv, conv_transpose, separable_conv
 from .initialisers import (
     glorot_normal,
     glorot_uniform,
@@ -42,16 +42,31 @@ from .layers import (
     layer_norm,
 )
 from .losses import cross_entropy, l2_penalty, one_hot
+from .pooling import (
+    adaptive_avg_pool,
+    adaptive_max_pool,
+    avg_pool,
+    global_avg_pool,
+    global_max_pool,
+    lp_pool,
+    max_pool,
+    max_unpool,
+)
 
 __all__ = [
+    "adaptive_avg_pool",
+    "adaptive_max_pool",
     "avg_pool",
     "batch_norm",
     "conv",
+    "conv_transpose",
     "cross_entropy",
     "dense",
     "dropout",
     "flatten",
     "gelu",
+    "global_avg_pool",
+    "global_max_pool",
     "glorot_normal",
     "glorot_uniform",
     "he_normal",
@@ -64,9 +79,12 @@ __all__ = [
     "lecun_normal",
     "lecun_uniform",
     "log_softmax",
+    "lp_pool",
     "max_pool",
+    "max_unpool",
     "one_hot",
     "relu",
+    "separable_conv",
     "sigmoid",
     "silu",
     "softmax",

@@ -3,9 +3,10 @@
 As <y, conv(x, w)> = <x, conv_input_grad(y, w)> = <w, conv_weight_grad(x, y)>, the rules
 below are all there is: derivatives of every order come from these three kernels.
 
-Shapes: `x: (n, h, w, c)`, `w: (r, s, c/groups, k)`, `y: (n, ho, wo, k)`. The parameters
-are resolved: `stride` and `dilation` are pairs of ints, `padding` is
-((top, bottom), (left, right)).
+Shapes: `x: (n, h, w, c)`, `w: (r, s, c/groups, k)`, `y: (n, ho, wo, k)`; signals and
+volumes have one spatial axis or three. The parameters are resolved: `stride`,
+`dilation` and `input_dilation` are tuples of ints, one per axis, `padding` is a tuple
+of pairs, ((top, bottom), (left, right)).
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from .elementwise import add
 
 @cache
 def _kernels() -> ModuleType:
-    """Return `kernels.conv`; imported on first use, because it loads Numba."""
-    from ..kernels import conv as kernels
+    """Return `kernels.conv_nd`; imported on first use, because it loads Numba."""
+    from ..kernels import conv_nd as kernels
 
     return kernels
 
@@ -142,6 +143,8 @@ defjvp(
 @primitive
 def im2col(x: Any, *, kernel: Any, **window: Any) -> Any:
     """Return the windows of x as rows: `(n, h, w, c) -> (n, ho, wo, r*s*c)`.
+
+    With one spatial axis or three accordingly.
 
     The formulation of K. Chellapilla, S. Puri, P. Simard, 2006, "High Performance
     Convolutional Neural Networks for Document Processing": convolution as one matrix

@@ -237,11 +237,14 @@ def _summary(findings: Sequence[Finding]) -> str:
         if f.error < _scale(f)  # else the difference is noise around zero
     ]
     names = {"rev": "reverse mode", "fwd": "forward mode"}
-    modes = " and ".join(dict.fromkeys([names.get(f.mode, f.mode) for f in findings]))
-    order = max([f.order for f in findings], default=1)
-    orders = f"orders 1 to {order}" if order > 1 else "order 1"
-    most = max([gap for gap in gaps if math.isfinite(gap)], default=0.0)
-    return f"{modes}, {orders}; off by {most:.1g} at most"
+    parts = list(dict.fromkeys([f.where for f in findings if f.mode not in names]))
+    modes = " and ".join(dict.fromkeys([names[f.mode] for f in findings if f.mode]))
+    if modes:
+        order = max([f.order for f in findings], default=1)
+        orders = f"orders 1 to {order}" if order > 1 else "order 1"
+        most = max([gap for gap in gaps if math.isfinite(gap)], default=0.0)
+        parts.append(f"{modes}, {orders}; off by {most:.1g} at most")
+    return ", ".join(parts)
 
 
 def _scale(finding: Finding) -> float:

@@ -29,12 +29,13 @@ SMALL_INPUT: Final = 1 << 14
 class _Lock:
     """A locked array: a writable view of it, its owner, and how many tapes hold it."""
 
-    __slots__ = ("holders", "owner", "view", "waiting")
+    __slots__ = ("holders", "owner", "view", "waiting", "writable")
 
     holders: int
     owner: Any  # locked along with it, if it is an array
     view: Array
     waiting: list[Array] | None  # views of it to make writable once it is
+    writable: bool | None  # whether it was; None: as the view is in the end
 
 
 # By id of the array. Shared by all tapes, as several may hold one array, and the last
@@ -80,6 +81,7 @@ def unlock(arrays: Iterable[Array]) -> None:
 def _entry(view: Array, owner: Any) -> _Lock:
     entry = _Lock()
     entry.view, entry.owner, entry.holders, entry.waiting = view, owner, 1, None
+    entry.writable = None
     return entry
 
 
@@ -96,7 +98,8 @@ def _lock(array: Array) -> Array:
         array.setflags(write=False)
     else:  # memory of another kind, which NumPy would not make writable again
         owner = None
-    _LOCKS[id(array)] = _entry(view, owner)
+    entry = _LOCKS[id(array)] = _entry(view, owner)
+    entry.writable = view.flags.writeable  # another tape may lock the view in its turn
     if owner is not None:
         _lock(owner)
     return view
@@ -110,8 +113,8 @@ def _unlock(array: Array) -> None:
     if entry.holders:
         return
     del _LOCKS[id(array)]
-    before, now = entry.view.flags.writeable, array.flags.writeable
-    if before and not now:
+    before = entry.view.flags.writeable if entry.writable is None else entry.writable
+    if before and not array.flags.writeable:
         _make_writable(array)
     for waiting in entry.waiting or ():
         _make_writable(waiting)

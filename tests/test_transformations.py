@@ -109,6 +109,17 @@ def test_fifth_derivative_of_tanh(modes):
     assert fun(0.4) == pytest.approx(expected, rel=1e-10)
 
 
+@pytest.mark.parametrize("outer, inner", [*product([grad, jacrev, jacfwd], repeat=2)])
+def test_large_captured_arrays_are_writable_again(outer, inner):
+    """Two tapes lock one array, and the view that one of them works with."""
+    w = numpy.full((100, 100), 0.01)
+    fun = lambda x: np.sum(np.tanh(w @ np.tanh(w @ x)) ** 2)  # noqa: E731
+    total = lambda x: np.sum(inner(fun)(x))  # noqa: E731
+    for _ in range(2):
+        outer(total)(numpy.ones(100))
+        assert w.flags.writeable
+
+
 # -- transformations, and what they must do to a black box ----------------------------
 # Each takes a function of x: (3,) and returns another one, of any output shape.
 

@@ -12,7 +12,9 @@ TOLERANCE = {np.float32: 2e-5, np.float64: 1e-13}
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("sizes", [(1, 1, 1), (3, 5, 7), (16, 130, 33), (64, 70, 128)])
+@pytest.mark.parametrize(
+    "sizes", [(1, 1, 1), (3, 5, 7), (16, 130, 33), (64, 70, 128), (40, 1000, 128)]
+)
 def test_outer_products(sizes, dtype):
     n, m, k = sizes
     x, y = [RNG.standard_normal((n, i)).astype(dtype) for i in (m, k)]

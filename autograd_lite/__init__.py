@@ -6,6 +6,8 @@
 0.0
 """
 
+import typing as _typing
+
 from . import errors, tree
 from . import numpy as numpy  # gives tracers their operators
 from .allocator import keep_large_blocks as _keep_large_blocks
@@ -14,7 +16,6 @@ from .checkpointing import checkpoint, checkpoint_sequential
 from .core import defbatch, defjvp, defvjp, defvjp_argnums, elementwise, primitive
 from .curvature import ggnvp, hvp
 from .custom import custom_jvp, custom_vjp
-from .debug import debug_nans, profile, tape
 from .differential_operators import make_jvp, make_vjp
 from .errors import AutogradError
 from .jacobians import (
@@ -27,10 +28,17 @@ from .jacobians import (
     value_and_jacobian,
 )
 from .linear import linear_transpose, linearize
-from .mapping import vmap
 from .loops import scan
+from .mapping import vmap
 from .ops.basic import stop_gradient
 from .policies import policy
+
+if _typing.TYPE_CHECKING:
+    from .debug import debug_nans, profile, tape
+else:
+    from .late import attribute as _attribute
+
+    __getattr__ = _attribute
 
 __version__ = "0.1.0"
 _keep_large_blocks()

@@ -26,7 +26,7 @@ OWN = ("autograd_lite", "models", "benchmarks")
 # room (a package that stands here as a whole, such as kernels).
 FLOORS = [
     "allocator",
-    *["errors", "tree", "source", "policies", "refusals", "core", "kernels"],
+    *["errors", "tree", "source", "policies", "late", "refusals", "core", "kernels"],
     *["ops.basic", "ops.batch"],
     *["ops.elementwise", "ops.reduce", "ops.shape"],
     *["ops.index"],
@@ -247,6 +247,18 @@ def test_public_names():
         if not name.startswith("_") and f"autograd_lite.{name}" not in FILES
     }
     assert visible <= set(PUBLIC_NAMES)
+
+
+def test_tools_for_debugging_are_loaded_when_asked_for():
+    code = (
+        "import sys, autograd_lite;"
+        "print('autograd_lite.debug' in sys.modules, hasattr(autograd_lite, 'tap'));"
+        "from autograd_lite import *;"
+        "print(tape is autograd_lite.debug.tape, debug_nans.__name__)"
+    )
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "False", "True", "debug_nans"]
 
 
 def test_front_door_is_short():

@@ -17,7 +17,7 @@ from .api import Fun, float_leaves, jvp, matching_leaves, vjp
 from .core import Primitive, Trace, Tracer, concrete
 from .errors import DifferentiationTypeError
 from .ops.basic import real, sum
-from .reverse import as_array, as_tuple, separate
+from .reverse import as_array, separate
 
 
 class Recorded(Tracer):
@@ -64,24 +64,31 @@ class Recorder(Trace):
         """Return a new variable that holds `value`."""
         new = Recorded(self, value, self.count)
         self.count += 1
-        self.largest = max(self.largest, new.size * value.dtype.itemsize)
+        nbytes = value.size * value.dtype.itemsize
+        if nbytes > self.largest:
+            self.largest = nbytes
         return new
 
     def process(
         self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
     ) -> Any:
         """Apply a primitive to what is inside the variables, and record it."""
-        self.check_open(primitive)
+        if not self.open:
+            self.check_open(primitive)
         values, gaps, reads = list(args), list(args), []
         for i, arg in enumerate(args):
-            if self.holds(arg):
+            if isinstance(arg, Recorded) and arg.owner is self:
                 values[i], gaps[i] = arg.value, None
                 reads.append((i, arg.slot))
         ans = primitive(*values, **params)
-        outs = [self.variable(as_array(a)) for a in as_tuple(ans, primitive)]
+        if not primitive.multiple:
+            out = self.variable(as_array(ans))
+            self.steps.append(Step(primitive, gaps, params, reads, [out.slot]))
+            return out
+        outs = tuple([self.variable(as_array(a)) for a in ans])
         filled = [out.slot for out in outs]
         self.steps.append(Step(primitive, gaps, params, reads, filled))
-        return tuple(outs) if primitive.multiple else outs[0]
+        return outs
 
     def holds(self, x: Any) -> bool:
         """Return whether x is an array that depends on the variables."""
@@ -111,8 +118,11 @@ class LinearMap:
             for i, slot in reads:
                 args[i] = values[slot]
             ans = primitive(*args, **params)
-            for slot, out in zip(filled, as_tuple(ans, primitive), strict=True):
-                values[slot] = out
+            if primitive.multiple:
+                for slot, out in zip(filled, ans, strict=True):
+                    values[slot] = out
+            else:
+                values[filled[0]] = ans
             for slot in last:
                 values[slot] = None
         return [
@@ -158,7 +168,8 @@ def linearize(fun: Fun, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]
     """Return `fun(*primals)` and its derivative there, as a function of tangents.
 
     The derivative takes one tree per primal and returns a tree like the output. It may
-    be called many times and does not evaluate `fun` again, where `jvp` would. With
+    be called many times and does not evaluate `fun` again, where `jvp` would; while it
+    is in use, don't write to the primals, nor to arrays that `fun` has used. With
     `has_aux`, `fun` returns (output, aux) and `linearize` (output, derivative, aux).
 
     >>> from autograd_lite import linearize

@@ -384,7 +384,7 @@ class _JvpCall(NamedTuple):
         dots = [x.tangent if m else zero_tangent(x) for x, m in zip(xs, mine)]
         outs, y_dots = self.rule(values, dots)
         check_captured(self.name, [*outs, *y_dots], trace)
-        return [Dual(trace, y, dot) for y, dot in zip(outs, y_dots)]
+        return trace.results(self.name, xs, outs, y_dots)
 
     def mapped(self, size: int, batched: Sequence[bool]) -> _JvpCall:
         """Return the call for all elements of a batch at once."""

@@ -61,6 +61,12 @@ class DualTrace(Trace):
             return Dual(self, as_array(ans), dots)
         return tuple([Dual(self, as_array(a), d) for a, d in zip(ans, dots)])
 
+    def results(
+        self, name: str, args: Sequence[Any], outs: Sequence[Any], dots: Sequence[Any]
+    ) -> list[Dual]:
+        """Return what a user's rule, `name`, made of `args`: values and tangents."""
+        return [Dual(self, out, dot) for out, dot in zip(outs, dots)]
+
 
 # The kind of trace that tangents are pushed through; debugging sets another.
 DUAL_TRACE: Final[ContextVar[type[DualTrace]]] = ContextVar(

@@ -9,6 +9,7 @@ import pytest
 import autograd_lite.numpy as np
 from autograd_lite import (
     checkpoint,
+    custom_jvp,
     custom_vjp,
     debug_nans,
     defvjp,
@@ -40,6 +41,18 @@ def careless(x):
 
 
 careless.defvjp(lambda x: (np.sqrt(x), x), lambda x, g: (g / (2 * np.sqrt(x)),))
+
+
+@custom_jvp
+def reckless(x):
+    return np.sqrt(x)
+
+
+@reckless.defjvp
+def _(primals, tangents):
+    with onp.errstate(all="ignore"):
+        y = np.sqrt(primals[0])
+        return y, tangents[0] / (2 * y)
 
 
 def softmax(z):
@@ -169,6 +182,12 @@ def test_the_error_tells_of_shapes_dtypes_and_ranges():
         (lambda: jacrev(np.sqrt)(onp.zeros(1)), "the gradient rule of sqrt"),
         (lambda: linearize(np.sqrt, 0.0), "the forward rule of sqrt"),
         (lambda: grad(careless)(0.0), "the gradient rule of custom_vjp careless"),
+        (
+            lambda: jvp(reckless, (0.0,), (1.0,)),
+            "the forward rule of custom_jvp reckless",
+        ),
+        (lambda: jvp(reckless, (-1.0,), (1.0,)), "custom_jvp reckless"),
+        (lambda: grad(reckless)(0.0), "the gradient rule of custom_jvp reckless"),
         (lambda: grad(checkpoint(np.log))(0.0), "checkpoint of log"),
         (lambda: grad(checkpoint(np.sqrt))(0.0), "the gradient rule of sqrt"),
     ],

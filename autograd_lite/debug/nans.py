@@ -58,9 +58,14 @@ def debug_nans(*, inf: bool = True) -> Iterator[None]:
 class Call(NamedTuple):
     """An operation that ran: what errors tell of it."""
 
-    primitive: Primitive
+    name: str
     args: list[Any]  # plain arrays
     line: Line | None
+
+
+def call_of(name: str, args: Sequence[Any]) -> Call:
+    """Return what is to be known of an operation that is running."""
+    return Call(name, [concrete(x) for x in args], user_line())
 
 
 # -- the traces -----------------------------------------------------------------------
@@ -84,7 +89,7 @@ class WatchedTape(Tape):
         recorded = len(self.entries)
         with np.errstate(all="ignore"):
             ans = super().process(primitive, args, params)
-        call = Call(primitive, [concrete(x) for x in args], user_line())
+        call = call_of(primitive.name, args)
         check_result(call, ans, self.inf)
         if self.entered is None and not all(map(_finite, call.args)):
             self.entered = call
@@ -113,7 +118,7 @@ class WatchedDualTrace(DualTrace):
         self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
     ) -> Any:
         """Push tangents through an operation whose result is finite."""
-        call = Call(primitive, [concrete(x) for x in args], user_line())
+        call = call_of(primitive.name, args)
         tangents = [concrete(x.tangent) for x in args if _dual(x)]
         try:
             with np.errstate(all="ignore"):
@@ -122,11 +127,23 @@ class WatchedDualTrace(DualTrace):
             if str(error).startswith(f"{primitive.name} produced"):
                 raise
             raise _tangent_error(call, tangents, error.what, tangents) from error
-        check_result(call, ans, self.inf)
-        for y in _outputs(ans):
+        self._check(call, tangents, _outputs(ans))
+        return ans
+
+    def results(
+        self, name: str, args: Sequence[Any], outs: Sequence[Any], dots: Sequence[Any]
+    ) -> list[Dual]:
+        """Return the results of a user's rule, if they are finite."""
+        duals = super().results(name, args, outs, dots)
+        tangents = [concrete(x.tangent) for x in args if _dual(x)]
+        self._check(call_of(name, args), tangents, duals)
+        return duals
+
+    def _check(self, call: Call, tangents: list[Any], ys: Sequence[Any]) -> None:
+        check_result(call, tuple(ys), self.inf)
+        for y in ys:
             if _dual(y):
                 check_tangent(call, tangents, concrete(y.tangent), self.inf)
-        return ans
 
 
 class WatchedBatchTrace(BatchTrace):
@@ -142,7 +159,7 @@ class WatchedBatchTrace(BatchTrace):
         """Map an operation whose result is finite."""
         with np.errstate(all="ignore"):
             ans = super().process(primitive, args, params)
-        call = Call(primitive, [concrete(x) for x in args], user_line())
+        call = call_of(primitive.name, args)
         check_result(call, ans, self.inf)
         return ans
 
@@ -199,7 +216,7 @@ class WatchedPullback(WrappedPullback):
             x_bars = self.pull(g)
         except NonFiniteError as error:
             if str(error).startswith(_RULE):  # of a tape within, as checkpoint has one
-                line = f"in the gradient rule of {self.call.primitive.name}"
+                line = f"in the gradient rule of {self.call.name}"
                 error.add_note(f"{line}, called at {self.call.line}")
                 raise
             gs = [concrete(part) for part in _outputs(g)]
@@ -230,8 +247,8 @@ def check_result(call: Call, ans: Any, inf: bool) -> None:
         what = produced(y, call.args, inf)
         if what:
             lines = [*_arguments(call), f"result: {describe(y)}"]
-            head = f"{call.primitive.name} produced {what}"
-            advice = remedy(call.primitive.name, "forward", call.args, [])
+            head = f"{call.name} produced {what}"
+            advice = remedy(call.name, "forward", call.args, [])
             raise NonFiniteError(_message(head, call, lines, advice), what)
 
 
@@ -246,8 +263,8 @@ def _tangent_error(
     call: Call, tangents: list[Any], what: str, met: list[Any]
 ) -> NonFiniteError:
     lines = [f"tangent: {describe(x_dot)}" for x_dot in tangents]
-    head = f"the forward rule of {call.primitive.name} produced {what}"
-    advice = remedy(call.primitive.name, "backward", call.args, met)
+    head = f"the forward rule of {call.name} produced {what}"
+    advice = remedy(call.name, "backward", call.args, met)
     message = _message(head, call, [*lines, *_arguments(call)], advice)
     return NonFiniteError(message, what)
 
@@ -271,8 +288,8 @@ def _rule_error(
     call: Call, gs: list[Any], what: str, last: str, met: list[Any]
 ) -> NonFiniteError:
     lines = [f"g: {describe(g)}" for g in gs]
-    head = f"{_RULE}{call.primitive.name} produced {what}"
-    advice = remedy(call.primitive.name, "backward", call.args, met)
+    head = f"{_RULE}{call.name} produced {what}"
+    advice = remedy(call.name, "backward", call.args, met)
     message = _message(head, call, [*lines, *_arguments(call), last], advice)
     return NonFiniteError(message, what)
 
@@ -364,5 +381,5 @@ def _spoilt(call: Call) -> str:
     lines = "\n  ".join(_arguments(call))
     return (
         "the gradient has a NaN or Inf that no operation produced: it was among the "
-        f"inputs of {call.primitive.name}, called at {call.line}\n  {lines}"
+        f"inputs of {call.name}, called at {call.line}\n  {lines}"
     )

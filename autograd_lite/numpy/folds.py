@@ -7,6 +7,7 @@ is applied to one slice after another, as NumPy does it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -125,7 +126,7 @@ def _accumulate_of(ufunc: np.ufunc) -> Fold:
 def _running(ufunc: np.ufunc) -> Fold:
     """Return the scan of an extremum: it picks the last element that attains it."""
 
-    @constant
+    @partial(constant, like=np.argsort)
     def places(x: Any, axis: int) -> Any:
         best = ufunc.accumulate(x, axis)
         chosen = (x == best) | ((x != x) & (best != best))
@@ -146,7 +147,7 @@ def _running(ufunc: np.ufunc) -> Fold:
 
 def _reduceat_of(ufunc: np.ufunc, reduce: Fold) -> Fold:
     """Return the reduction of the slices that start at indices."""
-    exact = constant(ufunc.reduceat)
+    exact = constant(ufunc.reduceat, like=np.unwrap)
 
     def reduceat(
         array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: None = None

@@ -95,6 +95,31 @@ def _along(primitive: Primitive) -> Rule:
     return rule
 
 
+def _third_is_axis(primitive: Primitive) -> Rule:
+    """Map a function of (x, constants, axis, ...), all by position."""
+
+    def rule(size: int, args: Any, batched: Sequence[bool], /, **params: Any) -> Any:
+        x, constants, axis, *rest = args
+        if any(batched[1:]) or params:
+            return NotImplemented
+        return primitive(x, constants, _behind(axis, x.ndim - 1), *rest)
+
+    return rule
+
+
+def _line(primitive: Primitive) -> Rule:
+    """Map a function of two ends that fills the axis named by its last argument."""
+
+    def rule(size: int, args: Any, batched: Sequence[bool], /, **params: Any) -> Any:
+        if any(batched[2:]) or params:
+            return NotImplemented
+        *options, axis = args[2:]
+        ends = align(args[:2], batched[:2])
+        return primitive(*ends, *options, axis + 1 if axis >= 0 else axis)
+
+    return rule
+
+
 def _behind(axis: Any, ndim: int) -> Any:
     """Return the axes of an element where the mapped axis stands before them."""
     if isinstance(axis, tuple):
@@ -116,5 +141,7 @@ _MAKERS: Final[dict[Any, Callable[[Primitive], Rule]]] = {
     **dict.fromkeys([np.argmax, np.argmin, np.nanargmax, np.nanargmin], _reduction),
     **dict.fromkeys([np.argsort, np.argpartition], _along),
     **dict.fromkeys([np.isin, np.digitize], _of_first),
+    **dict.fromkeys([np.linspace, np.logspace, np.geomspace], _line),
     np.searchsorted: _of_second,
+    np.unwrap: _third_is_axis,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -291,7 +292,7 @@ def unwrap(
     return p + _turns(p, discont, axis_of(axis, p.ndim), period)
 
 
-@constant
+@partial(constant, like=np.unwrap)
 def _turns(p: Any, discont: float | None, axis: int, period: float) -> Any:
     return np.unwrap(p, discont, axis, period=period) - p
 

@@ -318,6 +318,8 @@ def test_other_suffixes_are_refused(table, tmp_path):
 def test_layers_follow_dependence():
     edges = [(0, 2), (2, 3), (3, 4), (1, 4), (2, 4)]
     assert layers_of(5, edges, 2) == [0, 2, 1, 2, 3]
+    assert layers_of(2, [(0, 1)], 0) == [0, 1]
+    assert layers_of(0, [], 0) == []
     layout = place_nodes([10.0] * 5, edges, 2)
     assert [layer for layer, _ in layout.bends[2, 4]] == [2]
     assert layout.bends[2, 3] == []

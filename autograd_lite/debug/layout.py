@@ -75,7 +75,8 @@ def layers_of(n: int, edges: Sequence[Edge], sources: int) -> list[int]:
     for node in reversed(range(n)):
         if loose[node] and node in below:
             layers[node] = min(layers[end] for end in below[node]) - 1
-    return layers
+    top = min(layers, default=0)
+    return [layer - top for layer in layers]
 
 
 def _centres(

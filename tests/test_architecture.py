@@ -33,7 +33,7 @@ FLOORS = [
     *["ops.sorting", "ops.scan", "ops.linalg", "ops.norms"],
     *["ops.matrices", "ops.singular", "ops.null_space", "ops.inverses"],
     *["ops.decompositions", "ops.eigen", "ops.fft", "ops.special"],
-    *["ops.windows", "ops.taps", "ops.conv", "ops.pool", "ops.mixing"],
+    *["ops.windows", "ops.taps", "ops.sliding", "ops.conv", "ops.pool", "ops.mixing"],
     *["ops.layers", "ops"],
     *["guard", "reverse", "blame", "residuals", "forward", "batching", "staging"],
     *["api", "mapping"],

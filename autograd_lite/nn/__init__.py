@@ -52,6 +52,8 @@ from .pooling import (
     max_pool,
     max_unpool,
 )
+from .resampling import pixel_shuffle, pixel_unshuffle, upsample
+from .windows import fold, reduce_window, sliding_window, unfold
 
 __all__ = [
     "adaptive_avg_pool",
@@ -64,6 +66,7 @@ __all__ = [
     "dense",
     "dropout",
     "flatten",
+    "fold",
     "gelu",
     "global_avg_pool",
     "global_max_pool",
@@ -83,10 +86,16 @@ __all__ = [
     "max_pool",
     "max_unpool",
     "one_hot",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "reduce_window",
     "relu",
     "separable_conv",
     "sigmoid",
     "silu",
+    "sliding_window",
     "softmax",
     "softplus",
+    "unfold",
+    "upsample",
 ]

@@ -1,7 +1,8 @@
 """Which elements of an axis a result is made of, and with which weights.
 
 A few numbers describe it, such as those of a window that slides: a hashable parameter
-of primitives. From them comes a table, once for each combination:
+of primitives (not a named tuple: two of those are equal if their numbers are). From
+them comes a table, once for each combination:
 
 - `bins()`: for each result the range `(start, stop, step)` of elements that it sees;
 - `rows()`: a sparse matrix (results, elements) as `(pointers, indices, weights)`, where
@@ -10,8 +11,9 @@ of primitives. From them comes a table, once for each combination:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -34,7 +36,8 @@ class Taps(Protocol):
         """Return for each result its elements and their weights."""
 
 
-class Sliding(NamedTuple):
+@dataclass(frozen=True)
+class Sliding:
     """A window that slides along `size` elements with a border.
 
     mean: whether a window's elements are averaged, or else added up. Averaged are those
@@ -78,7 +81,8 @@ class Sliding(NamedTuple):
         return len(_between(self.positions(i), -before, self.size + after))
 
 
-class Adaptive(NamedTuple):
+@dataclass(frozen=True)
+class Adaptive:
     """An axis in `results` parts that cover it, as even as may be; they may overlap."""
 
     size: int
@@ -95,7 +99,8 @@ class Adaptive(NamedTuple):
         return [[(k, 1 / len(part)) for k in part] for part in bins]
 
 
-class Nearest(NamedTuple):
+@dataclass(frozen=True)
+class Nearest:
     """Each result is the element below its place, as PyTorch's "nearest"."""
 
     size: int
@@ -106,7 +111,8 @@ class Nearest(NamedTuple):
         return [[(i * self.size // self.results, 1.0)] for i in range(self.results)]
 
 
-class Linear(NamedTuple):
+@dataclass(frozen=True)
+class Linear:
     """Interpolation between two neighbours.
 
     With `align_corners` the first and the last element stay where they are; without,
@@ -129,7 +135,8 @@ class Linear(NamedTuple):
         return found
 
 
-class Cubic(NamedTuple):
+@dataclass(frozen=True)
+class Cubic:
     """Cubic convolution of four neighbours, with a = -0.75 as in PyTorch.
 
     R. Keys, 1981, "Cubic convolution interpolation for digital image processing".

@@ -31,12 +31,14 @@ def debug_nans(*, inf: bool = True) -> Iterator[None]:
     """Raise `NonFiniteError` at the first NaN or Inf that an operation produces.
 
     Watched are operations on traced arrays, within grad, vjp, jvp, vmap and what is
-    made of them, and every gradient rule. The error names the operation, the line of
-    the program that called it (for a gradient rule too), the ranges of its inputs, and
-    a remedy where one is known. NaN and Inf in the inputs don't count; a gradient that
-    they spoil gives a warning that says where they came in. With `inf=False` only NaN
-    counts. Also a decorator; other threads don't notice. It makes small operations
-    several times as slow, and keeps the inputs of all of them.
+    made of them, and every gradient rule; not a plain call, where `vjp(f, x)` serves.
+    The error names the operation, the line of the program that called it (for a
+    gradient rule too), the ranges of its inputs, and a remedy where one is known.
+
+    NaN and Inf in the inputs don't count; a gradient that they spoil gives a warning
+    that says where they came in. With `inf=False` only NaN counts. Also a decorator;
+    other threads don't notice. It makes small operations several times as slow, and
+    keeps the inputs of all of them.
 
     >>> import autograd_lite.numpy as np
     >>> from autograd_lite import grad

@@ -122,7 +122,7 @@ class Profile(Table):
             f"profile of {self.name}: {in_ms(self.seconds)} ms = forward "
             f"{in_ms(self.forward)} + backward {in_ms(self.backward)} + outside of "
             f"operations {in_ms(outside)} (median of {self.repeats}); "
-            f"{in_bytes(self.bytes)} kept"
+            f"{in_bytes(self.bytes)} kept beside the arguments"
         )
 
     def _times(self, row: Row) -> list[str]:

@@ -71,7 +71,7 @@ def _check_mode(level: Level, mode: str) -> tuple[Finding, Arrays, Sequence[Any]
     result, complaint = _evaluate(level, mode, given)
     if complaint:
         return _fault(level, mode, complaint), given, result
-    probe = _probe(level, mode, given, levelled(free, result))
+    probe = _probe(level, mode, given, levelled(level.rng, free, result))
     finding = _glance(probe, inner(result, probe.free))
     if finding is None:
         us = _directions_inside(level, us)
@@ -176,7 +176,7 @@ def _look(
 ) -> Finding:
     """Compare along two directions with all care, and return the worse finding."""
     found = []
-    for frees in (free, levelled(free, result)):
+    for frees in (free, levelled(level.rng, free, result)):
         probe = _probe(level, mode, given, frees)
         found.append(_compare(probe, inner(result, frees), size_of(result, frees)))
         if found[-1].verdict == WRONG:

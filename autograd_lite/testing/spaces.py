@@ -172,8 +172,10 @@ def _random(rng: np.random.Generator, shape: tuple[int, ...], kind: str) -> Any:
 
 
 @np.errstate(all="ignore")
-def levelled(us: Arrays, gs: Sequence[Any]) -> Arrays:
+def levelled(rng: np.random.Generator, us: Arrays, gs: Sequence[Any]) -> Arrays:
     """Turn and shrink the elements of `us` so that all products u * g are alike.
+
+    Not quite equal, as the jumps at several kinks would cancel each other too often.
 
     In the sum of such products nothing cancels, so that a small relative error shows;
     and nothing drowns, so that a single wrong element shows. Products many orders below
@@ -193,7 +195,7 @@ def levelled(us: Arrays, gs: Sequence[Any]) -> Arrays:
         turn = np.where(at, np.conj(product), target) / share
         if turn.dtype.kind == "c":  # not quite real, or imaginary parts are unseen
             turn = turn * np.conj(turn) ** (1 / 3)
-        shrink = np.minimum(target / share, 1.0)
+        shrink = np.minimum(target / share, 1.0) * rng.uniform(0.8, 1.2, u.shape)
         found.append(np.asarray(u * (turn * shrink), u.dtype))
     return found
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from .kinks import is_fair_choice
 from .numerical import Estimate
 from .patterns import common_pattern
 from .probe import Probe, finite
@@ -111,6 +112,13 @@ def _excused(probe: Probe, analytic: float, estimate: Estimate) -> Finding | Non
     torn = len(sides) == 1 or high - low > slack
     if torn and low - slack <= analytic <= high + slack:
         return _kink(probe, analytic, estimate, right, left)
+    if is_fair_choice(probe):
+        text = (
+            f"not differentiable here: the slope in one direction is {estimate}, the "
+            f"derivative is said to be {analytic:.6g}, and points nearby have others "
+            "that this is a mixture of"
+        )
+        return finding_of(probe, KINK, analytic, estimate, text=text)
     return None
 
 

@@ -71,3 +71,34 @@ def test_weight_gradients_of_parts(kernel, options, parts, dtype):
     expected = [conv.conv_weight_grad(*part, shape, **window) for part in zip(x, g)]
     assert found.dtype == dtype and found.shape == (m, *shape)
     np.testing.assert_allclose(found, expected, 1e-4, 100 * TOLERANCE[dtype])
+
+
+def operand(shape, kind, dtype):
+    """Matrices stored by rows, by columns, or as neither."""
+    x = RNG.standard_normal(shape).astype(dtype)
+    if kind == "columns":
+        return np.ascontiguousarray(x.swapaxes(-1, -2)).swapaxes(-1, -2)
+    return x if kind == "rows" else np.repeat(x, 2, -1)[..., ::2]
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("kinds", [("rows", "rows"), ("columns", "columns"), ("", "")])
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        ((3, 65, 70), (3, 70, 67)),
+        ((5, 300, 9), (5, 9, 200)),
+        ((65, 70), (4, 70, 90)),
+        ((4, 66, 64), (64, 129)),
+        ((1, 128, 128), (1, 128, 128)),
+        ((9, 7, 4000), (9, 4000, 33)),
+    ],
+)
+def test_stacks_of_products(shapes, kinds, dtype):
+    x, y = [operand(s, kind, dtype) for s, kind in zip(shapes, kinds)]
+    z = product(x, y)
+    assert z.dtype == dtype
+    expected = np.matmul(x.astype(float), y.astype(float))
+    np.testing.assert_allclose(z, expected, 1e-4, 40 * TOLERANCE[dtype])
+    for item, one in zip(z, expected):
+        np.testing.assert_allclose(item, one, 1e-4, 40 * TOLERANCE[dtype])

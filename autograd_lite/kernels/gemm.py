@@ -62,15 +62,39 @@ def matmul(a: Array, b: Array, bias: Array | None = None) -> Array:
     return c
 
 
+def stacked(a: Array, b: Array) -> Array:
+    """Return `a @ b` for stacks `a: (s, m, k)`, `b: (s, k, n)`, of one dtype.
+
+    Either may be one matrix for the whole stack. The matrices must be `worthwhile`.
+
+    Example:
+        >>> stacked(np.ones((2, 80, 80)), np.ones((80, 80))).shape
+        (2, 80, 80)
+    """
+    (m, k), n = a.shape[-2:], b.shape[-1]
+    items = a.shape[0] if a.ndim == 3 else b.shape[0]
+    own = a.ndim == 3, b.ndim == 3
+    a, a_turned = _stored(a)
+    b, b_turned = _stored(b)
+    c = memory.empty((items, m, n), a.dtype)
+    form = Form(m, k, n, a_turned, b_turned, False, a.itemsize, items, *own)
+    run(_plan(form), a, b, a, c)
+    return c
+
+
 def _stored(matrix: Array) -> tuple[Array, bool]:
-    """Return a matrix as it is stored, and whether that is its transpose."""
-    if matrix.flags.f_contiguous and not matrix.flags.c_contiguous:
-        return matrix.T, True
+    """Return matrices as they are stored, and whether these are their transposes."""
+    turned = matrix.swapaxes(-1, -2)
+    if turned.flags.c_contiguous and not matrix.flags.c_contiguous:
+        return turned, True
     return np.ascontiguousarray(matrix), False
 
 
 class Form(NamedTuple):
-    """What the plan of a product depends on."""
+    """What the plan of a product, or of a stack of `items`, depends on.
+
+    a_own, b_own: whether each item has an A, or a B, of its own.
+    """
 
     m: int
     k: int
@@ -79,6 +103,9 @@ class Form(NamedTuple):
     b_turned: bool
     has_bias: bool
     itemsize: int
+    items: int = 1
+    a_own: bool = False
+    b_own: bool = False
 
 
 @lru_cache(maxsize=1024)
@@ -92,21 +119,23 @@ def _plan(form: Form) -> list[Launch]:
 
 def _launch(form: Form, part: Columns, most_rows: int) -> Launch:
     """Cut some columns of a product to blocks of rows and groups of panels."""
-    m, k, n, a_turned, b_turned, has_bias, itemsize = form
+    m, k, n, a_turned, b_turned, has_bias, itemsize, items, a_own, b_own = form
     rows = even(m, most_rows)
     tile = Tile(rows, part.vectors, part.lanes, itemsize, part.masked)
     fitting = max(8, _BLOCK_BYTES // (k * itemsize * rows))
     height = rows * even(-(-m // rows), fitting)
     blocks, panels = -(-m // height), -(-(part.last - part.first) // part.width)
-    group = even(panels, -(-panels * blocks // _TASKS))
+    group = even(panels, -(-panels * blocks * items // _TASKS))
     groups = -(-panels // group)
     values = (
         *(m, k, n, *((1, m) if a_turned else (k, 1)), b_turned, has_bias),
         *(part.first, part.last, part.last_lanes, height, groups, group * part.width),
+        *(blocks * groups, m * k * a_own, k * n * b_own),
     )
     depth = -(-k // part.lanes) * part.lanes if b_turned else 0
-    scratch, flops = depth * part.width * itemsize, 2 * m * k * n
-    return launch(_task(tile.literal()), values, blocks * groups, scratch, flops)
+    scratch, flops = depth * part.width * itemsize, 2 * items * m * k * n
+    tasks = items * blocks * groups
+    return launch(_task(tile.literal()), values, tasks, scratch, flops)
 
 
 @cache
@@ -124,6 +153,9 @@ def _task(tile: tuple[int, ...]) -> int:
         m, k, n, a_row, a_inner, b_turned = p[0], p[1], p[2], p[3], p[4], p[5]
         has_bias, first_n, last_n, lanes = p[6], p[7], p[8], p[9]
         height, groups, group = p[10], p[11], p[12]
+        item, index = index // p[13], index % p[13]
+        a, b = a + item * p[14] * itemsize, b + item * p[15] * itemsize
+        c += item * m * n * itemsize
         top, left = index // groups * height, first_n + index % groups * group
         for column in range(left, min(left + group, last_n), width):
             panel, panel_row = b + column * itemsize, n

@@ -38,7 +38,22 @@ def product(x, y):
         from ..kernels import outer
 
         return outer.outer_products(x[:, :, 0], y[:, 0])
+    elif (x.ndim == 3 or y.ndim == 3) and _is_large_stack(x, y):
+        from ..kernels import gemm
+
+        if gemm.worthwhile(x.shape[-2], x.shape[-1], y.shape[-1]):
+            return gemm.stacked(x, y)
     return np.matmul(x, y)
+
+
+def _is_large_stack(x, y):
+    """Return whether matrices, some in a stack, are large each and of one dtype."""
+    if not (2 <= x.ndim <= 3 and 2 <= y.ndim <= 3 and x.shape[-1] == y.shape[-2]):
+        return False
+    same = x.dtype == y.dtype and x.dtype.char in "fd"
+    aligned = x.ndim != y.ndim or x.shape[0] == y.shape[0]
+    (m, k), n = x.shape[-2:], y.shape[-1]
+    return same and aligned and 0 not in (len(x), len(y)) and m * k * n >= SMALL_PRODUCT
 
 
 def _is_many_outer(x, y):

@@ -10,6 +10,7 @@ arrays in the memory of another library.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
@@ -35,7 +36,7 @@ class _Lock:
     owner: Any  # locked along with it, if it is an array
     view: Array
     waiting: list[Array] | None  # views of it to make writable once it is
-    writable: bool | None  # whether it was; None: as the view is in the end
+    writable: bool  # whether it was, before the lock
 
 
 # By id of the array. Shared by all tapes, as several may hold one array, and the last
@@ -62,12 +63,17 @@ def lock(array: Array) -> Array:
         return _lock(array)
 
 
+def writable_view(array: Array) -> Array:
+    """Return a view of an array as it was before it was locked, if it is locked."""
+    entry = _LOCKS.get(id(array))
+    return array.view() if entry is None else entry.view
+
+
 def lend(array: Array) -> Array:
     """Return a read-only view for a caller, to be unlocked like a locked array."""
     lent = array.view()
-    lent.setflags(write=False)
     with _CHANGING:
-        _LOCKS[id(lent)] = _entry(array, None)
+        _LOCKS[id(lent)] = _entry(lent, array, None)
     return lent
 
 
@@ -78,31 +84,27 @@ def unlock(arrays: Iterable[Array]) -> None:
             _unlock(array)
 
 
-def _entry(view: Array, owner: Any) -> _Lock:
+def _entry(array: Array, view: Array, owner: Any) -> _Lock:
     entry = _Lock()
     entry.view, entry.owner, entry.holders, entry.waiting = view, owner, 1, None
-    entry.writable = None
+    entry.writable = array.flags.writeable
+    array.setflags(write=False)
     return entry
 
 
 def _lock(array: Array) -> Array:
     entry = _LOCKS.get(id(array))
-    if entry is not None:
+    if entry is None:
+        owner = array.base
+        if type(owner) is not np.ndarray or not lockable(owner):
+            owner = None
+        view = array.view()
+        entry = _LOCKS[id(array)] = _entry(array, view, owner)
+    else:
         entry.holders += 1
-        if entry.owner is not None:
-            _lock(entry.owner)
-        return entry.view
-    view = array.view()
-    owner: Any = array.base
-    if owner is None or isinstance(owner, np.ndarray):
-        array.setflags(write=False)
-    else:  # memory of another kind, which NumPy would not make writable again
-        owner = None
-    entry = _LOCKS[id(array)] = _entry(view, owner)
-    entry.writable = view.flags.writeable  # another tape may lock the view in its turn
-    if owner is not None:
-        _lock(owner)
-    return view
+    if entry.owner is not None:
+        _lock(entry.owner)
+    return entry.view
 
 
 def _unlock(array: Array) -> None:
@@ -113,8 +115,7 @@ def _unlock(array: Array) -> None:
     if entry.holders:
         return
     del _LOCKS[id(array)]
-    before = entry.view.flags.writeable if entry.writable is None else entry.writable
-    if before and not array.flags.writeable:
+    if entry.writable:
         _make_writable(array)
     for waiting in entry.waiting or ():
         _make_writable(waiting)
@@ -123,12 +124,12 @@ def _unlock(array: Array) -> None:
 def _make_writable(array: Array) -> None:
     """Make an array writable: at once, or as soon as its owner is unlocked."""
     if id(array) in _LOCKS:
-        return  # locked again meanwhile, and freed with that lock
-    owner = _LOCKS.get(id(array.base))
-    if owner is None:
-        array.setflags(write=True)
-    else:
+        _LOCKS[id(array)].writable = True  # locked again meanwhile
+    elif (owner := _LOCKS.get(id(array.base))) is not None:
         owner.waiting = [*(owner.waiting or ()), array]
+    else:
+        with contextlib.suppress(ValueError):  # someone else locked the owner for good
+            array.setflags(write=True)
 
 
 _READ_ONLY: Final = (

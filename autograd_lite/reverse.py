@@ -16,7 +16,7 @@ import numpy as np
 
 from .core import Primitive, Trace, Tracer, check_alive, is_tracer, no_cotangent
 from .errors import RuleError
-from .guard import SMALL_INPUT, SMALL_VIEW, lend, lock, lockable, unlock
+from .guard import SMALL_INPUT, SMALL_VIEW, lend, lock, lockable, unlock, writable_view
 from .ops.basic import add, conform
 from .ops.index import ScatterSum
 
@@ -148,10 +148,9 @@ class Tape(Trace):
         """Make an array read-only until `release`; return a view as it was."""
         found = self.held.get(id(array))
         if found is None:
-            view = lock(array) if lockable(array) else array
-            if view is array:
+            if not lockable(array):
                 return array
-            found = self.held[id(array)] = array, view
+            found = self.held[id(array)] = array, lock(array)
         return found[1]
 
     def _capture(self, array: Any, captured: list[Any]) -> Any:
@@ -165,7 +164,7 @@ class Tape(Trace):
             return found[1]
         if array.base is not None and array.nbytes <= SMALL_VIEW:
             return array.copy(order="K")
-        view = array.view()
+        view = writable_view(array)
         captured.append((array, view, getrefcount(view.base)))
         return view
 

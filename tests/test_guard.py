@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 import autograd_lite.numpy as anp
-from autograd_lite import checkpoint, grad, hessian, value_and_grad, vjp
+from autograd_lite import (
+    checkpoint,
+    defvjp,
+    grad,
+    hessian,
+    primitive,
+    value_and_grad,
+    vjp,
+)
 from autograd_lite.guard import _LOCKS
 from autograd_lite.kernels import memory
 
@@ -118,6 +126,22 @@ def test_the_owner_may_be_let_go_last():
     assert not view.flags.writeable
     del of_owner
     assert view.flags.writeable and owner.flags.writeable
+
+
+def test_kernels_see_a_locked_array_as_they_would_have_seen_it_before():
+    c, seen = np.ones(BIG), []
+
+    @primitive
+    def watched(x, y):
+        seen.append(y.flags.writeable)
+        return x * y
+
+    defvjp(watched, lambda ans, x, y: lambda g: g * y, None)
+    _, pullback = vjp(lambda x: watched(x, c), np.ones(BIG))
+    grad(lambda x: grad(lambda x: watched(watched(x, c), c).sum())(x).sum())(c)
+    assert all(seen) and not c.flags.writeable
+    del pullback
+    assert c.flags.writeable
 
 
 def test_what_was_read_only_stays_so():

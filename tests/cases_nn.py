@@ -9,7 +9,7 @@ import specifications_nn as spec
 from cases import APART, MATRIX, Case, apart, between, normal, with_constants
 from scipy.special import expit
 
-from autograd_lite.ops import layers, pool
+from autograd_lite.ops import dense, layers, normalise, pool
 
 LABELS = np.array([1, 3, 0])
 PLAIN = {"window": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0))}
@@ -67,6 +67,18 @@ def batch_normalise(x: Any, gamma: Any, beta: Any, eps: float) -> Any:
     axis = tuple(range(x.ndim - 1))
     mean, var = x.mean(axis), x.var(axis)
     return gamma * (x - mean) / np.sqrt(var + eps).astype(x.dtype) + beta, mean, var
+
+
+def group_statistics(
+    x: Any, gamma: Any, beta: Any, groups: int, eps: float
+) -> tuple[Any, Any, Any]:
+    """Return the normalised array, the means and the inverse deviations."""
+    n, m, c = x.shape
+    split = x.reshape(n, m, groups, c // groups)
+    mean = split.mean((1, 3), keepdims=True)
+    inverse = 1 / np.sqrt(split.var((1, 3), keepdims=True) + x.dtype.type(eps))
+    z = ((split - mean) * inverse).reshape(x.shape)
+    return gamma * z + beta, mean[:, 0, :, 0], inverse[:, 0, :, 0]
 
 
 def cross_entropy(logits: Any, labels: Any, smoothing: float) -> Any:
@@ -161,6 +173,30 @@ CASES = [
         lambda rng: (*normal((2, 3, 4), (4,))(rng), *between(1, 2, (4,))(rng)),
         batch_normalise,
         {"eps": 0.1},
+        axes0=False,
+    ),
+    Case(
+        normalise.group_statistics,
+        normal((2, 5, 6), (6,), (6,)),
+        group_statistics,
+        {"groups": 3, "eps": 0.1},
+        order=0,
+    ),
+    *[
+        Case(
+            normalise.group_normalised,
+            normal((2, 5, 6), (6,), (6,)),
+            lambda *args, **params: group_statistics(*args, **params)[0],
+            {"groups": groups, "eps": 0.1},
+            axes0=False,
+            note=f"{groups}-groups",
+        )
+        for groups in (1, 3, 6)
+    ],
+    Case(
+        dense.affine,
+        normal((3, 4), (4, 5), (5,)),
+        lambda x, w, b: x @ w + b,
         axes0=False,
     ),
     *pools(IMAGES, "2x2", PLAIN),

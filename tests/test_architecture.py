@@ -34,7 +34,7 @@ FLOORS = [
     *["ops.matrices", "ops.singular", "ops.null_space", "ops.inverses"],
     *["ops.decompositions", "ops.eigen", "ops.fft", "ops.special"],
     *["ops.windows", "ops.taps", "ops.sliding", "ops.conv", "ops.pool", "ops.mixing"],
-    *["ops.layers", "ops"],
+    *["ops.layers", "ops.normalise", "ops.dense", "ops"],
     *["guard", "reverse", "blame", "residuals", "forward", "batching", "staging"],
     *["api", "mapping"],
     *["linear", "jacobians", "curvature"],

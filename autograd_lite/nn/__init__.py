@@ -23,6 +23,11 @@ from .activations import (
     softmax,
     softplus,
 )
+from .attention import (
+    attention,
+    init_multi_head_attention,
+    multi_head_attention,
+)
 from .convolution import conv, conv_transpose, separable_conv
 from .initialisers import (
     glorot_normal,
@@ -32,16 +37,16 @@ from .initialisers import (
     lecun_normal,
     lecun_uniform,
 )
-from .layers import (
+from .layers import dense, dropout, flatten
+from .losses import cross_entropy, l2_penalty, one_hot
+from .normalisation import (
     batch_norm,
-    dense,
-    dropout,
-    flatten,
+    group_norm,
     init_batch_norm,
     init_batch_norm_state,
+    instance_norm,
     layer_norm,
 )
-from .losses import cross_entropy, l2_penalty, one_hot
 from .pooling import (
     adaptive_avg_pool,
     adaptive_max_pool,
@@ -58,6 +63,7 @@ from .windows import fold, reduce_window, sliding_window, unfold
 __all__ = [
     "adaptive_avg_pool",
     "adaptive_max_pool",
+    "attention",
     "avg_pool",
     "batch_norm",
     "conv",
@@ -72,10 +78,13 @@ __all__ = [
     "global_max_pool",
     "glorot_normal",
     "glorot_uniform",
+    "group_norm",
     "he_normal",
     "he_uniform",
     "init_batch_norm",
     "init_batch_norm_state",
+    "init_multi_head_attention",
+    "instance_norm",
     "l2_penalty",
     "layer_norm",
     "leaky_relu",
@@ -85,6 +94,7 @@ __all__ = [
     "lp_pool",
     "max_pool",
     "max_unpool",
+    "multi_head_attention",
     "one_hot",
     "pixel_shuffle",
     "pixel_unshuffle",

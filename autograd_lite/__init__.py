@@ -18,6 +18,7 @@ from .curvature import ggnvp, hvp
 from .custom import custom_jvp, custom_vjp
 from .differential_operators import make_jvp, make_vjp
 from .errors import AutogradError
+from .implicit import custom_root, fixed_point
 from .jacobians import (
     elementwise_grad,
     hessian,
@@ -39,6 +40,7 @@ else:
     from .late import attribute as _attribute
 
     __getattr__ = _attribute
+from .scalar import scalar_primitive
 
 __version__ = "0.1.0"
 _keep_large_blocks()
@@ -51,6 +53,7 @@ __all__ = [
     "elementwise_grad", "holomorphic_grad", "make_vjp", "make_jvp",
     "checkpoint", "checkpoint_sequential", "custom_vjp", "custom_jvp", "scan",
     "policy", "debug_nans", "tape", "profile",
+    "scalar_primitive", "custom_root", "fixed_point",
     "primitive", "elementwise", "defvjp", "defvjp_argnums", "defjvp", "defbatch",
 ]
 # fmt: on

@@ -54,6 +54,7 @@ PUBLIC_NAMES = [
     *["policy", "debug_nans", "tape", "profile"],
     *["checkpoint_sequential"],
     *["scan"],
+    *["scalar_primitive", "custom_root", "fixed_point"],
     *["primitive", "elementwise", "defvjp", "defvjp_argnums", "defjvp", "defbatch"],
 ]
 

@@ -44,8 +44,13 @@ BEND: Final = 2e-4  # one-sided slopes that differ by this share deserve a longe
 STRETCH: Final = -1024.0  # a power of 2, so that multiplying with it rounds nothing
 
 
+@np.errstate(all="ignore")
 def examine(level: Level, order: int, modes: Sequence[str]) -> list[Finding]:
     """Check first derivatives of this function, then their derivatives."""
+    return _examine(level, order, modes)
+
+
+def _examine(level: Level, order: int, modes: Sequence[str]) -> list[Finding]:
     findings = []
     for mode in modes:
         finding, given, result = _check_mode(level, mode)
@@ -60,7 +65,7 @@ def examine(level: Level, order: int, modes: Sequence[str]) -> list[Finding]:
                 names=[*level.names, *[f"{kind} {i}" for i in range(len(given))]],
                 trail=(*level.trail, mode),
             )
-            findings += examine(above, order - 1, modes)
+            findings += _examine(above, order - 1, modes)
     return findings
 
 
@@ -100,8 +105,7 @@ def _directions(level: Level, careful: bool) -> Arrays:
 
 def _directions_inside(level: Level, us: Arrays) -> Arrays:
     """Return directions that stay in the domain, if some do."""
-    with np.errstate(all="ignore"):
-        ends = [level.fun(*move(level.xs, us, step)) for step in (TINY, -TINY)]
+    ends = [level.fun(*move(level.xs, us, step)) for step in (TINY, -TINY)]
     if all(np.isfinite(y).all() for end in ends for y in end):
         return us
     return _directions(level, careful=True)
@@ -138,9 +142,8 @@ def _agrees(
 ) -> bool:
     """Return whether the derivative along a multiple of `given` is that multiple."""
     rtol = level.tolerance(epsilon([*given, *once]))
-    with np.errstate(all="ignore"):  # what overflows is left out
-        scaled = [np.asarray(factor * g, g.dtype) for g in given]
-        again = level.derived(mode)(*level.xs, *scaled)
+    scaled = [np.asarray(factor * g, g.dtype) for g in given]
+    again = level.derived(mode)(*level.xs, *scaled)  # what overflows is left out
     return not any(_far(a, b, factor, rtol) for a, b in zip(once, again, strict=True))
 
 

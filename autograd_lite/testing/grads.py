@@ -124,6 +124,7 @@ def first_level(
     return Level(fun, xs, ys, names, title, np.random.default_rng(seed), rtol, atol)
 
 
+@np.errstate(all="ignore")
 def examined(
     level: Level, order: int, modes: Sequence[str], seed: int | np.random.Generator
 ) -> Report:

@@ -28,16 +28,21 @@ def is_fair_choice(probe: Probe) -> bool:
     claimed = _vector(probe.derivative(probe.us))
     if not np.isfinite(claimed).all():
         return False
+    gap = abs(inner(probe.derivative(probe.us), probe.free) - probe.glance()[0].value)
     signs = random_like(probe.level.rng, probe.xs)
     found: list[Any] = []
+    slopes: list[float] = []
     for i in range(NEIGHBOURS[-1]):
-        vector = _verified(probe, signs)
+        vector, slope = _verified(probe, signs)
         if vector is not None:
             found.append(vector)
+            slopes.append(slope)
         if i + 1 in NEIGHBOURS:
             if not found:  # it is wrong nearby as well
                 return False
-            if _in_hull(np.stack(found, axis=1), claimed):
+            # without a kink the slopes are too much alike to explain the gap
+            kinked = max(slopes) - min(slopes) >= gap / 2
+            if kinked and _in_hull(np.stack(found, axis=1), claimed):
                 return True
         if i % 2 or vector is None:
             signs = random_like(probe.level.rng, probe.xs)
@@ -52,8 +57,8 @@ def _vector(arrays: Any) -> Any:
     return np.concatenate([flat.real, flat.imag]) if flat.dtype.kind == "c" else flat
 
 
-def _verified(probe: Probe, signs: Arrays) -> Any:
-    """Return the derivative at a neighbour; None if it isn't right there."""
+def _verified(probe: Probe, signs: Arrays) -> tuple[Any, float]:
+    """Return a neighbour's derivative, and its slope; None if it isn't right there."""
     distance = max(NEAR, 8 * probe.glance()[0].step)
     steps = [s * size for s, size in zip(signs, magnitudes(probe.xs))]
     xs = move(probe.xs, steps, distance)
@@ -64,8 +69,8 @@ def _verified(probe: Probe, signs: Arrays) -> Any:
         estimate, _ = there.glance()
         allowed = there.tolerance(analytic, estimate.value) + 5 * estimate.error
     if not abs(analytic - estimate.value) <= allowed:
-        return None
-    return _vector(found)
+        return None, analytic
+    return _vector(found), analytic
 
 
 def _next(probe: Probe, signs: Arrays, vector: Any, claimed: Any) -> Arrays:
@@ -85,14 +90,21 @@ def _next(probe: Probe, signs: Arrays, vector: Any, claimed: Any) -> Arrays:
 
 
 def _in_hull(vectors: Any, point: Any) -> bool:
-    """Return whether a point is a convex combination of columns, nearly."""
+    """Return whether a point is a convex combination of columns, nearly.
+
+    Each element may be off by what it changes smoothly over the distance of the points:
+    a share of itself, or all of a change that is small beside the whole derivative.
+    """
     from scipy.optimize import nnls
 
-    scale = float(max(np.abs(vectors).max(initial=0.0), np.abs(point).max(initial=0.0)))
+    sizes = np.maximum(np.abs(vectors).max(axis=1), np.abs(point))
+    scale = float(sizes.max(initial=0.0))
     if scale == 0:
         return True
-    weight = np.sqrt(len(point))  # the shares add up to 1, as firmly as all else
-    rows = np.vstack([vectors / scale, np.full(vectors.shape[1], weight)])
-    shares, _ = nnls(rows, np.append(point / scale, weight))
+    apart = np.minimum(np.ptp(vectors, axis=1), BLURRED * scale)
+    slack = BLURRED * np.abs(vectors).max(axis=1) + apart + BLURRED**2 * scale
+    weight = np.sqrt(len(point)) / BLURRED  # the shares add up to 1, firmly
+    rows = np.vstack([vectors / slack[:, None], np.full(vectors.shape[1], weight)])
+    shares, _ = nnls(rows, np.append(point / slack, weight))
     gap = vectors @ (shares / shares.sum()) - point if shares.any() else point
-    return bool(np.abs(gap).max() <= BLURRED * scale)
+    return bool((np.abs(gap) <= slack).all())

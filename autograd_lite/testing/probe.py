@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..api import jvp, vjp
+from ..forward import jvp_flat
+from ..reverse import new_tape, separate, slot_of
 from .frameworks import Foreign
 from .numerical import Estimate, central, one_sided
 from .spaces import (
@@ -41,6 +42,22 @@ COARSE: Final = 0.3  # an error bar that still tells a derivative from zero
 Rule = Callable[..., tuple[Any, ...]]
 
 
+def pulled_back(
+    fun: FlatFunction, xs: Sequence[Any], gs: Sequence[Any]
+) -> tuple[Any, ...]:
+    """Return the cotangents of `xs` for those of `fun(*xs)`; `vjp` of flat lists."""
+    tape = new_tape()
+    try:
+        outs = fun(*[tape.input(x) for x in xs])
+        tape.open = False
+        slots = [slot_of(tape, y) for y in outs]
+        seeds = [(s, g) for s, g in zip(slots, gs, strict=True) if s is not None]
+        return tuple(separate(tape.backward(seeds, range(len(xs))), gs))
+    finally:
+        tape.open = False
+        tape.release()
+
+
 @dataclasses.dataclass(frozen=True)
 class Level:
     """A function under check, the user's or a derivative of it, and the settings.
@@ -68,8 +85,8 @@ class Level:
         if isinstance(fun, Foreign):
             return fun.derived(mode, n)
         if mode == "rev":
-            return lambda *both: vjp(fun, *both[:n])[1](both[n:])
-        return lambda *both: jvp(fun, both[:n], both[n:])[1]
+            return lambda *both: pulled_back(fun, both[:n], both[n:])
+        return lambda *both: tuple(jvp_flat(fun, both[:n], both[n:])[1])
 
     def tolerance(self, eps: float) -> float:
         """Return the relative tolerance for arithmetic of this machine epsilon."""

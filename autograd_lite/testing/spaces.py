@@ -82,7 +82,10 @@ def flat_function(
     framework = framework or framework_among(tree.leaves(args))
     parts = split(tree.map(to_numpy, args))
     if framework is None:
-        flat: FlatFunction = lambda *xs: floats(fun(*parts.filled(xs)))  # noqa: E731
+        if len(args) == len(parts.places) and all(map(is_float, args)):  # no trees
+            flat: FlatFunction = lambda *xs: floats(fun(*xs))  # noqa: E731
+        else:
+            flat = lambda *xs: floats(fun(*parts.filled(xs)))  # noqa: E731
     else:
         constants = [to_framework(framework, leaf) for leaf in parts.leaves]
 
@@ -96,6 +99,8 @@ def flat_function(
 
 def floats(outs: Any) -> tuple[Any, ...]:
     """Return the float leaves of a result, as arrays."""
+    if isinstance(outs, np.ndarray | Tracer):
+        return (outs,) if outs.dtype.kind in "fc" else ()
     return tuple(
         [
             y if hasattr(y, "dtype") else np.asarray(y)[()]
@@ -105,7 +110,6 @@ def floats(outs: Any) -> tuple[Any, ...]:
     )
 
 
-@np.errstate(all="ignore")
 def inner(a: Sequence[Any], b: Sequence[Any]) -> float:
     """Return the sum of Re(a * b), in double precision.
 
@@ -116,7 +120,6 @@ def inner(a: Sequence[Any], b: Sequence[Any]) -> float:
     return parts[0] if len(parts) == 1 else math.fsum(parts)
 
 
-@np.errstate(all="ignore")
 def size_of(a: Sequence[Any], b: Sequence[Any]) -> float:
     """Return the root of the sum of |a * b|**2: the magnitude of a sum with noise."""
     parts = [_norm(as_double(x) * as_double(y)) for x, y in zip(a, b)]
@@ -171,7 +174,6 @@ def _random(rng: np.random.Generator, shape: tuple[int, ...], kind: str) -> Any:
     return signed + np.copysign(0.5, signed)
 
 
-@np.errstate(all="ignore")
 def levelled(rng: np.random.Generator, us: Arrays, gs: Sequence[Any]) -> Arrays:
     """Turn and shrink the elements of `us` so that all products u * g are alike.
 

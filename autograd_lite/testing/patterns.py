@@ -80,7 +80,7 @@ def _named_factor(
 
 
 def _number(factor: float) -> str:
-    if 0 < abs(factor) < 1 and abs(1 / factor - round(1 / factor)) < 1e-3:
+    if 0 < abs(factor) < 0.9 and abs(1 / factor - round(1 / factor)) < 1e-3:
         return f"{'-' if factor < 0 else ''}1/{abs(round(1 / factor))}"
     return f"{factor:.5g}"
 

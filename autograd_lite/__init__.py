@@ -16,7 +16,6 @@ from .checkpointing import checkpoint, checkpoint_sequential
 from .core import defbatch, defjvp, defvjp, defvjp_argnums, elementwise, primitive
 from .curvature import ggnvp, hvp
 from .custom import custom_jvp, custom_vjp
-from .differential_operators import make_jvp, make_vjp
 from .errors import AutogradError
 from .implicit import custom_root, fixed_point
 from .jacobians import (
@@ -33,14 +32,15 @@ from .loops import scan
 from .mapping import vmap
 from .ops.basic import stop_gradient
 from .policies import policy
+from .scalar import scalar_primitive
 
 if _typing.TYPE_CHECKING:
     from .debug import debug_nans, profile, tape
+    from .differential_operators import make_jvp, make_vjp
 else:
     from .late import attribute as _attribute
 
     __getattr__ = _attribute
-from .scalar import scalar_primitive
 
 __version__ = "0.1.0"
 _keep_large_blocks()

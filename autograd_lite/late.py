@@ -1,7 +1,7 @@
-"""The tools for debugging, loaded when they are first asked for.
+"""What the front door loads when it is first asked for.
 
-They are a tenth of the time that the library takes to import, and most runs never use
-them.
+The tools for debugging are a tenth of the time that the library takes to import, and
+most runs never use them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,14 @@ from __future__ import annotations
 import importlib
 from typing import Any, Final
 
-TOOLS: Final = ("debug_nans", "profile", "tape")
+# public name -> the module that has it
+PLACES: Final = {
+    "debug_nans": "debug",
+    "make_jvp": "differential_operators",
+    "make_vjp": "differential_operators",
+    "profile": "debug",
+    "tape": "debug",
+}
 
 
 def attribute(name: str) -> Any:
@@ -19,7 +26,7 @@ def attribute(name: str) -> Any:
     'autograd_lite.debug.tables'
     """
     package = __name__.rpartition(".")[0]
-    if name == "debug" or name in TOOLS:
-        debug = importlib.import_module(f"{package}.debug")
-        return debug if name == "debug" else getattr(debug, name)
-    raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    if name not in PLACES and name not in PLACES.values():
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{package}.{PLACES.get(name, name)}")
+    return getattr(module, name) if name in PLACES else module

@@ -72,7 +72,9 @@ def test_only_import_lines_differ():
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_program_runs_and_its_gradient_is_right(program):
     objective, params, results = run("autograd_lite", program)
-    check_grads(objective, (params,), order=1)
+    # odeint's adjoint is another initial value problem, solved to a tolerance
+    rtol = 1e-4 if program == "learned_dynamics" else None
+    check_grads(objective, (params,), order=1, rtol=rtol)
     for x in tree.leaves(results):
         assert np.isfinite(x).all()
 

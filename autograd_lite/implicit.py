@@ -25,6 +25,7 @@ from .reverse import as_array
 Solve = Callable[[Fun, Any], Any]
 
 DENSE_UP_TO: Final = 256  # unknowns, for which the matrix is formed
+DENSE_AFTER_FAILURE: Final = 4096  # unknowns, where GMRES does not converge
 
 
 def custom_root(
@@ -242,22 +243,30 @@ def _opaque(fun: Fun, name: str) -> Fun:
 
 def solve_linear(g: Fun, y: Any) -> Any:
     """Return the vector x with g(x) = y for a linear g: dense, or by GMRES if large."""
-    if y.size > DENSE_UP_TO:
-        return _gmres(g, y)
+    if y.size <= DENSE_UP_TO:
+        return _dense(g, y)
+    x, rest = _gmres(g, y)
+    if rest is None:
+        return x
+    if y.size <= DENSE_AFTER_FAILURE:
+        return _dense(g, y)
+    raise ConvergenceError(
+        f"the derivative of a root: GMRES left a relative residual of {rest:.1e} in "
+        f"{y.size} equations; give tangent_solve=, which knows the system"
+    )
+
+
+def _dense(g: Fun, y: Any) -> Any:
     columns = [g(row) for row in np.eye(y.size, dtype=y.dtype)]
     return np.linalg.solve(np.stack(columns, axis=1), y) if columns else y
 
 
-def _gmres(g: Fun, y: Any) -> Any:
+def _gmres(g: Fun, y: Any) -> tuple[Any, float | None]:
+    """Return a solution, and its relative residual where that is too large."""
     from scipy.sparse.linalg import LinearOperator, gmres
 
     operator = LinearOperator((y.size, y.size), matvec=g, dtype=y.dtype)
     rtol = 100 * float(np.finfo(y.dtype).eps)
-    x, info = gmres(operator, y, rtol=rtol, atol=0.0, restart=50, maxiter=200)
-    if info:
-        rest = float(np.linalg.norm(g(x) - y) / np.linalg.norm(y))
-        raise ConvergenceError(
-            f"the derivative of a root: GMRES left a relative residual of {rest:.1e} "
-            f"in {y.size} equations; give tangent_solve=, which knows the system"
-        )
-    return x
+    x, info = gmres(operator, y, rtol=rtol, atol=0.0, restart=50, maxiter=20)
+    rest = float(np.linalg.norm(g(x) - y) / np.linalg.norm(y)) if info else None
+    return x, rest

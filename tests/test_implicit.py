@@ -112,6 +112,17 @@ def test_large_systems_need_no_matrix():
     np.testing.assert_allclose(bend, numerical, rtol=1e-4, atol=1e-7)
 
 
+def test_where_gmres_fails_the_matrix_is_formed():
+    n = 300
+    m = np.roll(np.eye(n), 1, axis=0)  # a shift: GMRES stands still for n steps
+
+    def root(a):
+        return custom_root(lambda x, a: m @ x - a, a, lambda g, x: m.T @ a0, args=(a,))
+
+    a0 = RNG.normal(size=n)
+    np.testing.assert_allclose(grad(lambda a: root(a)[3])(a0), m[:, 3], atol=1e-12)
+
+
 def test_tangent_solve_is_used():
     calls = []
 
@@ -176,11 +187,11 @@ def test_the_start_has_no_gradient():
 
 def test_a_singular_large_system_says_so():
     def f(x, a):
-        return anp.sum(x) * np.ones(300) - a
+        return anp.sum(x) * np.ones(5000) - a
 
     with pytest.raises(ConvergenceError, match="GMRES left.*tangent_solve="):
         grad(
             lambda a: anp.sum(
-                custom_root(f, np.ones(300) / 300, lambda g, x: x, args=(a,))[:7]
+                custom_root(f, np.ones(5000) / 5000, lambda g, x: x, args=(a,))[:7]
             )
         )(1.0)

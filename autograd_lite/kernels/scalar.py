@@ -6,6 +6,7 @@ compiled for each dtype. Nothing is cached on disk: the function may be a closur
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
@@ -28,17 +29,18 @@ _OPTIONS: Final[dict[str, Any]] = {
     "fastmath": {"contract", "nsz"},
 }
 
-# Arguments with one element have step 0, all others have as many as the result.
+# The slices let LLVM see that no index is negative, and vectorise what it can.
 _LOOP: Final = """
-def chunk(out, low, high, steps, {xs}):
+def chunk(result, low, high, {arrays}):
+    out = result[low:high]
     {take}
-    for i in range(low, high):
+    for i in range(out.size):
         out[i] = element({elements})
 
-def loop(out, steps, {xs}):
-    for part in prange((out.size + {chunk_size} - 1) // {chunk_size}):
+def loop(result, {arrays}):
+    for part in prange((result.size + {chunk_size} - 1) // {chunk_size}):
         low = np.int64(part) * {chunk_size}
-        chunk(out, low, min(low + {chunk_size}, out.size), steps, {xs})
+        chunk(result, low, min(low + {chunk_size}, result.size), {arrays})
 
 def element({xs}):
     {seeds}
@@ -52,27 +54,39 @@ def compiled(function: Callable[..., Any], count: int, path: Sequence[int]) -> A
     `path` names the argument of each differentiation. The result takes arrays of one
     dtype, broadcasts them, and returns a new array of that dtype.
     """
-    xs = [f"x{i}" for i in range(count)]
+    scalar = njit(**_OPTIONS)(getattr(function, "py_func", function))
+    loops = functools.cache(lambda single: _loops(scalar, single, path))
+    return lambda *arrays: _run(loops, arrays)
+
+
+def _loops(scalar: Any, single: tuple[bool, ...], path: Sequence[int]) -> Any:
+    """Return the serial and the parallel loop, compiled when they are first called.
+
+    `single` tells which arguments have one element for all.
+    """
+    xs = [f"x{i}" for i in range(len(single))]
+    result = f"scalar({', '.join(xs)})"
     source = _LOOP.format(
         xs=", ".join(xs),
-        take="; ".join(f"s{i} = steps[{i}]" for i in range(count)),
-        elements=", ".join(f"{x}[i * s{i}]" for i, x in enumerate(xs)),
+        arrays=", ".join(f"a{x}" for x in xs),
+        take="; ".join(_taken(x, one) for x, one in zip(xs, single)),
+        elements=", ".join(x if one else f"{x}[i]" for x, one in zip(xs, single)),
         seeds="; ".join(_seeds(path)) or "pass",
-        result="tangent_of(" * len(path)
-        + f"function({', '.join(xs)})"
-        + ")" * len(path),
+        result="tangent_of(" * len(path) + result + ")" * len(path),
         chunk_size=CHUNK,
     )
     names: dict[str, Any] = {
         **{"np": np, "prange": prange, "dual": dual, "tangent_of": tangent_of},
-        "function": njit(**_OPTIONS)(getattr(function, "py_func", function)),
+        "scalar": scalar,
     }
-    exec(compile(source, f"<loop of {function.__name__}>", "exec"), names)
+    exec(compile(source, "<loop of scalar_primitive>", "exec"), names)
     names["element"] = njit(**_OPTIONS)(names["element"])
-    names["chunk"] = chunk = njit(**_OPTIONS)(names["chunk"])
-    # Compiled when it is first needed, which takes as long as all the rest.
-    loop = njit(parallel=True, **_OPTIONS)(names["loop"])
-    return lambda *arrays: _run(chunk, loop, arrays)
+    names["chunk"] = njit(**_OPTIONS)(names["chunk"])
+    return names["chunk"], njit(parallel=True, **_OPTIONS)(names["loop"])
+
+
+def _taken(x: str, single: bool) -> str:
+    return f"{x} = a{x}[0]" if single else f"{x} = a{x}[low:high]"
 
 
 def _seeds(path: Sequence[int]) -> list[str]:
@@ -84,15 +98,15 @@ def _seeds(path: Sequence[int]) -> list[str]:
     ]
 
 
-def _run(chunk: Any, loop: Any, arrays: Sequence[Array]) -> Array:
+def _run(loops: Any, arrays: Sequence[Array]) -> Array:
     shape = np.broadcast_shapes(*[x.shape for x in arrays])
     out = memory.empty(shape, arrays[0].dtype)
     flat = [_flat(x, shape) for x in arrays]
-    steps = tuple([int(x.size > 1) for x in flat])
+    chunk, loop = loops(tuple([x.size == 1 for x in flat]))
     if out.size < PARALLEL_FROM:
-        chunk(out.reshape(-1), 0, out.size, steps, *flat)
+        chunk(out.reshape(-1), 0, out.size, *flat)
     else:
-        loop(out.reshape(-1), steps, *flat)
+        loop(out.reshape(-1), *flat)
     return out[()]
 
 

@@ -17,19 +17,17 @@ import scipy.optimize
 from scipy.optimize import OptimizeResult
 
 from .. import tree
-from ..api import grad, jvp, value_and_grad, vjp
-from ..core import defjvp, defvjp, primitive
+from ..api import grad, jvp, value_and_grad
 from ..errors import (
     ArgumentError,
     AutogradError,
     ConvergenceError,
     UnsupportedError,
 )
+from ..implicit import root_of
 from ..jacobians import jacrev
 from ..numpy.dispatch import operand
-from ..ops.basic import cast, reshape, stop_gradient
-from ..ops.inverses import solve
-from ..ops.shape import swap_last
+from ..ops.basic import reshape, stop_gradient
 from .flat import (
     float_vector,
     guarded,
@@ -222,38 +220,6 @@ def _with_trees(result: Any, unravel: Fun) -> Any:
 # -- roots and fixed points -----------------------------------------------------------
 
 
-@primitive
-def solution(x0: Any, theta: Any, *, solver: Any, residual: Any) -> Any:
-    """Return the x that solver(x0, theta) finds, with residual(x, theta) = 0."""
-    return solver(x0, theta)
-
-
-def _solution_vjp(
-    ans: Any, x0: Any, theta: Any, *, solver: Any, residual: Any
-) -> Callable[[Any], Any]:
-    def pull(g: Any) -> Any:
-        slopes = jacrev(lambda x: residual(x, theta))(ans)
-        u = solve(swap_last(slopes), reshape(g, shape=(g.size, 1)))
-        _, pullback = vjp(lambda theta: residual(ans, theta), theta)
-        return cast(pullback(reshape(-u, shape=g.shape))[0], theta.dtype)
-
-    return pull
-
-
-def _solution_jvp(
-    theta_dot: Any, ans: Any, x0: Any, theta: Any, *, solver: Any, residual: Any
-) -> Any:
-    slopes = jacrev(lambda x: residual(x, theta))(ans)
-    change = jvp(lambda theta: residual(ans, theta), (theta,), (theta_dot,))[1]
-    return reshape(
-        -solve(slopes, reshape(change, shape=(ans.size, 1))), shape=ans.shape
-    )
-
-
-defvjp(solution, None, _solution_vjp)
-defjvp(solution, None, _solution_jvp)
-
-
 def root(
     fun: Fun,
     x0: Any,
@@ -306,7 +272,7 @@ def root(
     if not has_tracer_leaf(x0, args):
         found = solve_plain(flat, theta)
         return OptimizeResult(found, x=unravel(found.x))
-    x = solution(flat, theta, solver=solver, residual=residual)
+    x = root_of(residual, flat, theta, solver)
     rest = stop_gradient(residual(x, theta))
     message = "The solution converged; details are given without traced arguments."
     return OptimizeResult(x=unravel(x), fun=rest, success=True, message=message)
@@ -353,7 +319,7 @@ def fixed_point(
         except RuntimeError as error:
             raise ConvergenceError(f"fixed_point: {error}") from error
 
-    return unravel(solution(flat, theta, solver=solver, residual=residual))
+    return unravel(root_of(residual, flat, theta, solver))
 
 
 def _flat_equation(fun: Fun, x0: Any, args: tuple[Any, ...]) -> Any:

@@ -216,15 +216,23 @@ def matching(
     leaves, found = tree.flatten(given)
     filled: list[Any] = []
     structure = _none_filled(treedef, found, iter(leaves), filled)
-    skeleton = tree.unflatten(treedef, like)
     if structure != treedef:
+        skeleton = tree.unflatten(treedef, like)
         try:
             tree.map(lambda a, b: None, skeleton, tree.unflatten(structure, filled))
         except TreeError as error:
             raise RuleError(f"{rule} returned a wrong structure: {error}") from None
-    paths = tree.paths(skeleton)
-    rows = zip(filled, like, paths, strict=True)
-    return [_like(x, shaped, path, rule) for x, shaped, path in rows]
+    found_leaves = [_like(x, shaped) for x, shaped in zip(filled, like, strict=True)]
+    for i, (x, shaped) in enumerate(zip(found_leaves, like)):
+        if x is not None and (x.shape != shaped.shape or x.dtype != shaped.dtype):
+            path = tree.paths(tree.unflatten(treedef, like))[i]
+            place = f" at {path!r}" if path else ""
+            raise RuleError(
+                f"{rule} returned an array of shape {x.shape} and dtype {x.dtype}"
+                f"{place}, where shape {shaped.shape} and dtype {shaped.dtype} is "
+                "needed; sum it over broadcast axes, or convert it with .astype"
+            )
+    return found_leaves
 
 
 def _none_filled(
@@ -244,18 +252,10 @@ def _none_filled(
     return dataclasses.replace(found, children=parts, size=size)
 
 
-def _like(x: Any, shaped: Shaped, path: str, rule: str) -> Any:
-    """Return a leaf of what a rule returned, after a check against what it is for."""
+def _like(x: Any, shaped: Shaped) -> Any:
+    """Return a leaf of what a rule returned as an array, None where it is zero."""
     if x is None or not shaped.smooth:
         return None
     if isinstance(x, (int, float, complex)) and not isinstance(x, np.generic):
-        x = np.asarray(x, np.result_type(shaped.dtype, x))[()]
-    x = as_array(x)
-    if x.shape != shaped.shape or x.dtype != shaped.dtype:
-        place = f" at {path!r}" if path else ""
-        raise RuleError(
-            f"{rule} returned an array of shape {x.shape} and dtype {x.dtype}{place}, "
-            f"where shape {shaped.shape} and dtype {shaped.dtype} is needed; sum it "
-            "over broadcast axes, or convert it with .astype"
-        )
-    return x
+        return np.asarray(x, np.result_type(shaped.dtype, x))[()]
+    return as_array(x)

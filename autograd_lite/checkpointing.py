@@ -15,11 +15,13 @@ from collections.abc import Callable, Collection, Sequence
 from contextvars import copy_context
 from typing import Any, overload
 
+import numpy as np
+
 from . import tree
 from .arguments import Flat, constant_if_integer, picked
 from .batching import vmap_flat
 from .budgets import Meter, Planner, bytes_of
-from .core import Primitive, defbatch, defvjp_argnums, is_tracer
+from .core import Primitive, Tracer, defbatch, defvjp_argnums, is_tracer
 from .errors import ArgumentError
 from .reverse import as_array
 from .segments import Part, planned_vjp, recorded_vjp, taped
@@ -60,8 +62,9 @@ def checkpoint(
             what is freed before the walk back begins.
 
     Whatever is differentiated must be an argument, not captured from outside;
-    `ValueError` if it isn't. A budget that cannot be met gives a `UserWarning` with the
-    bytes that are needed.
+    `ValueError` if it isn't. Captured arrays must not change before the walk back, and
+    arguments can't: they are read-only until then. A budget that cannot be met gives a
+    `UserWarning` with the bytes that are needed.
 
     >>> import autograd_lite.numpy as np
     >>> from autograd_lite import grad
@@ -90,11 +93,14 @@ def _checkpointed(fun: Fun, run: Run | None) -> Fun:
     @functools.wraps(fun)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         leaves, treedef = tree.flatten((args, kwargs))
-        places = [i for i, leaf in enumerate(leaves) if is_tracer(leaf)]
-        if not places:
+        if not any(map(is_tracer, leaves)):
             return fun(*args, **kwargs)
-        traced = [leaves[i] for i in places]
-        constants = [None if is_tracer(leaf) else leaf for leaf in leaves]
+        # Plain arrays too are arguments of the primitive, so that the tape guards them.
+        places = [
+            i for i, leaf in enumerate(leaves) if isinstance(leaf, (Tracer, np.ndarray))
+        ]
+        arrays = [leaves[i] for i in places]
+        constants = [None if i in places else leaf for i, leaf in enumerate(leaves)]
         structures: list[tree.TreeDef] = []
 
         def flat(*xs: Any) -> tuple[Any, ...]:
@@ -105,7 +111,7 @@ def _checkpointed(fun: Fun, run: Run | None) -> Fun:
             return tuple([as_array(out) for out in outs])
 
         name = getattr(fun, "__name__", type(fun).__name__)
-        outs = recomputed(flat, f"checkpoint of {name}", run)(*traced)
+        outs = recomputed(flat, f"checkpoint of {name}", run)(*arrays)
         return tree.unflatten(structures[0], [constant_if_integer(y) for y in outs])
 
     return checkpointed

@@ -27,7 +27,7 @@ def scalar_primitive(fun: Callable[..., Any]) -> Primitive:
     dtype, and so is each derivative, in about a second.
 
     At max(a, b) and min(a, b) with a == b the slope is split evenly, abs has slope 0
-    at 0, a branch is differentiated as it was taken, and floor, ceil, int have slope 0.
+    at 0, a branch is differentiated as it was taken, and floor and ceil have slope 0.
 
     Raises `UnsupportedError` for what Numba cannot compile, or has no derivative here,
     naming the call and the line.

@@ -159,6 +159,19 @@ def test_nested_transformations_and_checkpoints_restore(buffer):
     buffer[0] = 5.0
 
 
+def test_the_arguments_of_a_checkpoint_may_not_change(buffer):
+    f = checkpoint(lambda x, c: (x * c).sum())
+
+    def careless(x):
+        y = f(x, buffer)
+        buffer[0] = 9.0
+        return y
+
+    with pytest.raises(ValueError, match="read-only"):
+        grad(careless)(np.ones(3))
+    assert buffer.flags.writeable
+
+
 def test_a_gradient_may_be_written_to(buffer):
     x_bar = grad(lambda x: (x * buffer).sum())(np.ones(3))
     x_bar += 1.0
@@ -227,3 +240,27 @@ class ForeignMemory:
     def __init__(self, array):
         self.array = array
         self.__array_interface__ = array.__array_interface__
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_tapes_in_tapes_lock_each_others_views(depth):
+    c, w = np.ones((400, 64)), np.ones((64, 64))
+
+    def f(x, v):
+        return (anp.tanh(x @ v) * c).sum()
+
+    @primitive
+    def inner(x, v):
+        return f(x, v)
+
+    def rule(ans, x, v):
+        return lambda g: g * vjp(f, x, v)[1](1.0)[1]
+
+    defvjp(inner, None, rule)
+    if depth == 3:
+        x_bar = grad(lambda v: (grad(lambda v: inner(c, v))(v) * w).sum())(w)
+    elif depth == 2:
+        x_bar = grad(lambda v: inner(c, v) + inner(c, v @ w))(w)
+    else:
+        x_bar = grad(lambda v: inner(c, v))(w)
+    assert x_bar.shape == w.shape and c.flags.writeable and w.flags.writeable

@@ -40,7 +40,7 @@ from .verdict import BARS, finding_of, judge
 
 STEADY: Final = 5.0  # how many times the effect of rounding is excused
 TINY: Final = 1e-6  # a step that should not leave the domain
-BEND: Final = 2e-4  # one-sided slopes that differ by this share deserve a longer look
+BEND: Final = 1e-3  # one-sided slopes that differ by this share deserve a longer look
 STRETCH: Final = -1024.0  # a power of 2, so that multiplying with it rounds nothing
 
 

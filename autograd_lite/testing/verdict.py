@@ -197,7 +197,8 @@ def elements(probe: Probe, leaf: int, places: list[int]) -> list[Element]:
 
 def _gap(probe: Probe, us: Arrays) -> float:
     analytic = probe.analytic(us)
-    gap = abs(analytic - probe.numerical(us, analytic).value)
+    enough = probe.tolerance(analytic, 0.0) / 10
+    gap = abs(analytic - probe.numerical(us, analytic, enough).value)
     return gap if math.isfinite(gap) else math.inf
 
 

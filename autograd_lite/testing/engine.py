@@ -24,7 +24,7 @@ from typing import Any, Final
 import numpy as np
 
 from .probe import Level, Probe, finite
-from .report import KINK, OK, VERDICTS, WRONG, Finding, ratio
+from .report import INCONCLUSIVE, KINK, OK, VERDICTS, WRONG, Finding, ratio
 from .spaces import (
     Arrays,
     as_double,
@@ -40,6 +40,7 @@ from .verdict import BARS, finding_of, judge
 
 STEADY: Final = 5.0  # how many times the effect of rounding is excused
 TINY: Final = 1e-6  # a step that should not leave the domain
+BLURRED: Final = 0.1  # the share of the values that rounding may change
 BEND: Final = 1e-3  # one-sided slopes that differ by this share deserve a longer look
 STRETCH: Final = -1024.0  # a power of 2, so that multiplying with it rounds nothing
 
@@ -64,6 +65,7 @@ def _examine(level: Level, order: int, modes: Sequence[str]) -> list[Finding]:
                 ys=tuple(result),
                 names=[*level.names, *[f"{kind} {i}" for i in range(len(given))]],
                 trail=(*level.trail, mode),
+                base=level.base or size_of(level.ys, [np.ones(())] * len(level.ys)),
             )
             findings += _examine(above, order - 1, modes)
     return findings
@@ -197,11 +199,25 @@ def _compare(probe: Probe, given: float, spread: float) -> Finding:
         return judge(probe, given)
     sharp = wide.analytic(wide.us)
     finding = judge(wide, sharp)
+    if finding.verdict == OK and wide.blurred > BLURRED:
+        dtype = probe.xs[0].dtype
+        text = (
+            f"inconclusive: in {dtype} the values are others than in double precision, "
+            f"where the derivative is right; compute in float64, or scale the function"
+        )
+        return dataclasses.replace(finding, verdict=INCONCLUSIVE, text=text)
     if finding.verdict in (WRONG, KINK):
         return finding
-    if _same(probe, wide, given, sharp, probe.tolerance(spread, sharp)):
+    tolerance = probe.tolerance(spread, sharp) + STEADY * wide.blurred * spread
+    if _same(probe, wide, given, sharp, tolerance):
         return finding
     dtypes = ", ".join(sorted({str(x.dtype) for x in probe.xs}))
+    if probe.overflows():
+        text = (
+            f"inconclusive, numbers overflow or underflow in {dtypes}: the derivative "
+            f"is {given:.6g} there, {sharp:.6g} in double precision; scale the function"
+        )
+        return dataclasses.replace(finding, verdict=INCONCLUSIVE, text=text)
     return _fault(
         probe.level,
         probe.mode,

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 Function = Callable[[float], float]
 SHRINK = 4.0  # ratio of successive steps
+REFUTED = 10.0  # error bars, of both, that two estimates differ by
 LEVELS = 10  # steps of the ladder; the last one is 4**-9 of the first
 
 
@@ -78,15 +79,26 @@ def _ladder(
 def _best(found: list[Estimate]) -> Estimate:
     """Return the estimate with the smallest error bar, widened to reach a neighbour.
 
-    Two noisy numbers agree by chance now and then; three in a row hardly ever do.
+    Two noisy numbers agree by chance now and then; three in a row hardly ever do. And
+    long steps may agree where they miss what the function does close by: an estimate is
+    refuted by one from shorter steps whose error bar it lies far out of.
     """
     if not found:
         return UNKNOWN
-    at = min(range(len(found)), key=lambda i: found[i].error)
+    kept = [i for i, e in enumerate(found) if not _refuted(e, found[i + 1 :])]
+    at = min(kept, key=lambda i: found[i].error)
     best = found[at]
     neighbours = [*found[max(at - 1, 0) : at], *found[at + 1 : at + 2]]
     spread = min([abs(best.value - n.value) for n in neighbours], default=0.0)
     return best._replace(error=max(best.error, spread))
+
+
+def _refuted(estimate: Estimate, finer: list[Estimate]) -> bool:
+    """Return whether an estimate disagrees with one from shorter steps."""
+    return any(
+        abs(estimate.value - e.value) > REFUTED * (estimate.error + e.error)
+        for e in finer
+    )
 
 
 def _extend(

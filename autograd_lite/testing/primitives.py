@@ -25,7 +25,7 @@ from .report import OK, WRONG, Finding, Report
 from .spaces import epsilon, inner, is_float, random_like, size_of
 from .strategies import Strategy, arguments
 
-SHRINKING: Final = 40  # examples that Hypothesis may try to make a failing one smaller
+SHRINKING: Final = 15  # examples that Hypothesis may try to make a failing one smaller
 CLOSE: Final = 1e3  # machine epsilons that two ways to compute a number may differ
 
 

@@ -19,6 +19,7 @@ from .spaces import (
     EPS,
     Arrays,
     FlatFunction,
+    as_double,
     epsilon,
     inner,
     like,
@@ -76,6 +77,7 @@ class Level:
     atol: float = 0.0
     trail: tuple[str, ...] = ()  # the modes that made this function out of the user's
     rules: Mapping[str, Rule] | None = None
+    base: float = 0.0  # the size of the user's results, where this is a derivative
 
     def derived(self, mode: str) -> Rule:
         """Return the pullback or pushforward, taking the arguments as well."""
@@ -113,6 +115,7 @@ class Probe:
     us: Arrays
     ws: Arrays
     noise: float = 0.0  # found by `measured`, in the weighted results
+    blurred: float = 0.0  # the share of the results that low precision changed
 
     def derivative(self, us: Arrays) -> Sequence[Any]:
         """Return the pullback of `ws`, or the tangents that `us` causes."""
@@ -144,6 +147,11 @@ class Probe:
         return Estimate((right - left) / (2 * h), error, h), bend
 
     @property
+    def given(self) -> Arrays:
+        """The direction that the derivative is taken along."""
+        return self.ws if self.mode == "rev" else self.us
+
+    @property
     def free(self) -> Arrays:
         """The direction that the derivative is multiplied with in the end."""
         return self.us if self.mode == "rev" else self.ws
@@ -159,7 +167,8 @@ class Probe:
 
     def negligible(self, a: float) -> bool:
         """Return whether a derivative is no more than rounding makes of a zero."""
-        return abs(a) <= ROUNDING * self.eps * self.size + self.level.atol
+        size = max(self.size, self.level.base)
+        return abs(a) <= ROUNDING * self.eps * size + self.level.atol
 
     def confirmed(self, analytic: float, estimate: Estimate) -> bool:
         """Return whether the complex step agrees with a derivative.
@@ -262,10 +271,29 @@ class Probe:
         ):  # it accepts nothing but its own dtype
             return None
         ws = like(self.ws, ys)
-        change = abs(inner(ys, ws) - inner(self.ys, self.ws))
-        if epsilon(ys) > EPS or change > 1e-2 * size_of(ys, ws):
+        if epsilon(ys) > EPS:
             return None
-        return dataclasses.replace(self, xs=xs, ys=ys, us=like(self.us, xs), ws=ws)
+        us, blurred = like(self.us, xs), apart(self.ys, ys)
+        return dataclasses.replace(self, xs=xs, ys=ys, us=us, ws=ws, blurred=blurred)
+
+    def overflows(self) -> bool:
+        """Return whether something is out of range where the derivative is computed."""
+        seen: list[str] = []
+        with np.errstate(all="call", call=lambda kind, flag: seen.append(kind)):
+            self.level.derived(self.mode)(*self.xs, *self.given)
+        return any(kind in ("overflow", "underflow") for kind in seen)
+
+
+def apart(ys: Sequence[Any], others: Sequence[Any]) -> float:
+    """Return the mean of the relative differences of all elements, each 1 at most."""
+    total, count = 0.0, 0
+    for y, other in zip(ys, others, strict=True):
+        y, other = as_double(y), as_double(other)
+        usable = np.isfinite(y) & np.isfinite(other) & (other != 0)
+        share = np.abs(y - other)[usable] / np.abs(other)[usable]
+        total += float(np.minimum(share, 1.0).sum())
+        count += share.size
+    return total / max(count, 1)
 
 
 def finite(x: float) -> float:

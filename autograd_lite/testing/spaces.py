@@ -117,7 +117,9 @@ def inner(a: Sequence[Any], b: Sequence[Any]) -> float:
     convention of `grad`, for complex arrays too.
     """
     parts = [float((as_double(x) * as_double(y)).real.sum()) for x, y in zip(a, b)]
-    return parts[0] if len(parts) == 1 else math.fsum(parts)
+    if len(parts) == 1:
+        return parts[0]
+    return math.fsum(parts) if all(map(math.isfinite, parts)) else sum(parts)
 
 
 def size_of(a: Sequence[Any], b: Sequence[Any]) -> float:

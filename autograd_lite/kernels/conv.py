@@ -7,12 +7,21 @@ for the geometry. The last row takes everything.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from . import conv_fast, memory, one_channel, plain, pointwise, winograd
+from . import (
+    conv_fast,
+    depthwise,
+    dilated,
+    memory,
+    one_channel,
+    plain,
+    pointwise,
+    winograd,
+)
 from .conv_fast import tiles_fit
 from .geometry import Geometry, Padding, Pair, geometry
 from .launch import Array
@@ -37,8 +46,23 @@ def _always(size: Geometry, dtype: np.dtype) -> bool:
     return True
 
 
+def _forward(x: Array, w: Array, b: Array | None, size: Geometry) -> Array:
+    return _kernel(FORWARD, x.dtype, size)(x, w, b, size)
+
+
+def _input_grad(g: Array, w: Array, size: Geometry) -> Array:
+    return _kernel(INPUT_GRAD, g.dtype, size)(g, w, size)
+
+
+def _weight_grad(x: Array, g: Array, size: Geometry) -> Array:
+    return _kernel(WEIGHT_GRAD, x.dtype, size)(x, g, size)
+
+
+# Dilated and grouped convolutions are made of others, which the tables choose again.
 FORWARD: Final[Table] = (
     (pointwise.fits, pointwise.forward),
+    (dilated.fits, partial(dilated.forward, _forward)),
+    (depthwise.fits, partial(depthwise.forward, _forward)),
     (winograd.fits, winograd.forward),
     (tiles_fit, conv_fast.forward),
     (_always, plain.conv_forward),
@@ -46,6 +70,8 @@ FORWARD: Final[Table] = (
 
 INPUT_GRAD: Final[Table] = (
     (pointwise.fits, pointwise.input_grad),
+    (dilated.fits, partial(dilated.input_grad, _input_grad)),
+    (depthwise.fits, partial(depthwise.input_grad, _input_grad)),
     (winograd.fits, winograd.input_grad),
     (one_channel.fits, one_channel.input_grad),
     (tiles_fit, conv_fast.input_grad),
@@ -54,6 +80,8 @@ INPUT_GRAD: Final[Table] = (
 
 WEIGHT_GRAD: Final[Table] = (
     (pointwise.fits, pointwise.weight_grad),
+    (dilated.fits, partial(dilated.weight_grad, _weight_grad)),
+    (depthwise.fits, partial(depthwise.weight_grad, _weight_grad)),
     (winograd.fits, winograd.weight_grad),
     (tiles_fit, conv_fast.weight_grad),
     (_always, plain.conv_weight_grad),
@@ -66,7 +94,12 @@ def _choose(
 ) -> tuple[Callable[..., Array], Geometry]:
     """Return the kernel for a geometry, and the geometry."""
     size = geometry(*sizes)
-    return next(kernel for fits, kernel in table if fits(size, dtype)), size
+    return _kernel(table, dtype, size), size
+
+
+@lru_cache(maxsize=1024)
+def _kernel(table: Table, dtype: np.dtype, size: Geometry) -> Callable[..., Array]:
+    return next(kernel for fits, kernel in table if fits(size, dtype))
 
 
 def conv_forward(

@@ -227,7 +227,7 @@ class Emitter:
                 self.builder.store(total, cell)
 
 
-class _Loop:
+class Loop:
     """Pointers that advance by a stride each time round."""
 
     def __init__(self, emitter: Emitter, pointers: list[Any], strides: list[Any]):
@@ -259,7 +259,7 @@ def _emit(builder: ir.IRBuilder, tile: Tile, arguments: list[Any]) -> None:
     (a, a_band, a_row, a_outer, a_inner), (b, b_outer, b_inner) = arguments[:2]
     (c, c_row), (start, start_row), (outer, inner), (last_lanes,) = arguments[2:]
     masks = emit.masks(last_lanes)
-    sums = _start(emit, start, start_row, masks)
+    sums = started(emit, start, start_row, masks)
 
     def step(pointers: list[Any]) -> None:
         rows = [
@@ -270,10 +270,10 @@ def _emit(builder: ir.IRBuilder, tile: Tile, arguments: list[Any]) -> None:
         emit.accumulate(sums, rows, emit.row(pointers[1], masks))
 
     def outer_step(pointers: list[Any]) -> None:
-        _Loop(emit, pointers, [a_inner, b_inner]).run(inner, tile.unroll[1], step)
+        Loop(emit, pointers, [a_inner, b_inner]).run(inner, tile.unroll[1], step)
 
     pointers = [emit.pointer(a), emit.pointer(b)]
-    _Loop(emit, pointers, [a_outer, b_outer]).run(outer, tile.unroll[0], outer_step)
+    Loop(emit, pointers, [a_outer, b_outer]).run(outer, tile.unroll[0], outer_step)
     for i, row in enumerate(sums):
         target = emit.at(emit.pointer(c), (c_row, i))
         for j, (cell, mask) in enumerate(zip(row, masks)):
@@ -281,7 +281,7 @@ def _emit(builder: ir.IRBuilder, tile: Tile, arguments: list[Any]) -> None:
             emit.store(value, emit.at(target, (_INT64(tile.lanes), j)), mask)
 
 
-def _start(emit: Emitter, start: Any, start_row: Any, masks: list[Any]) -> list[Any]:
+def started(emit: Emitter, start: Any, start_row: Any, masks: list[Any]) -> list[Any]:
     """Return the accumulators, set to the rows at `start` or, if that is 0, to zero."""
     builder, tile = emit.builder, emit.tile
     zero = ir.Constant(emit.vector, None)

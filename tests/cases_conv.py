@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import specifications as spec
+import specifications_conv as general
 from cases import Case, normal
 
 from autograd_lite.ops import conv
@@ -68,6 +69,49 @@ def convolutions(note: str, window: dict[str, Any]) -> list[Case]:
     ]
 
 
+def in_any_rank(
+    note: str, arrays: Any, kernels: Any, window: dict[str, Any]
+) -> list[Case]:
+    """The rows of the three contractions, of arrays (n, *size, c) of any rank."""
+    x, w = normal(arrays, kernels)(np.random.default_rng(0))
+    result = general.conv(x, w, **window).shape
+    kinds: dict[str, Any] = {"note": note, "axes0": False}
+    shapes = {"input_shape": arrays, **window}, {"kernel_shape": kernels, **window}
+    make = normal(arrays, kernels), normal(result, kernels), normal(arrays, result)
+    return [
+        Case(conv.conv, make[0], general.conv, window, **kinds),
+        Case(
+            conv.conv_input_grad, make[1], general.conv_input_grad, shapes[0], **kinds
+        ),
+        Case(
+            conv.conv_weight_grad, make[2], general.conv_weight_grad, shapes[1], **kinds
+        ),
+    ]
+
+
+SIGNALS = {
+    "stride": (2,),
+    "padding": ((3, -1),),
+    "dilation": (2,),
+    "groups": 1,
+}
+VOLUMES = {
+    "stride": (1, 2, 1),
+    "padding": ((1, 0), (0, 1), (1, 1)),
+    "dilation": (2, 1, 1),
+    "groups": 1,
+}
+SPREAD = {
+    "stride": (1, 1),
+    "padding": ((1, 2), (-1, 1)),
+    "dilation": (1, 1),
+    "groups": 2,
+    "input_dilation": (2, 3),
+}
+SPREAD_STRIDED = {**SPREAD, "stride": (2, 1)}
+CUBES = {name: VOLUMES[name] for name in ("stride", "padding", "dilation")}
+
+
 COLUMNS = {
     "kernel": (R, S),
     "stride": (2, 1),
@@ -78,6 +122,29 @@ COLUMNS = {
 CASES = [
     *convolutions("plain", PLAIN),
     *convolutions("wide", WIDE),
+    *in_any_rank("signals", (2, 9, 3), (3, 3, 4), SIGNALS),
+    *in_any_rank("volumes", (2, 4, 5, 3, 2), (2, 2, 3, 2, 4), VOLUMES),
+    *in_any_rank(
+        "grouped-volumes", (2, 4, 5, 3, 2), (2, 2, 3, 1, 4), {**VOLUMES, "groups": 2}
+    ),
+    *in_any_rank("spread", (2, 4, 3, 4), (3, 2, 2, 6), SPREAD),
+    *in_any_rank("spread-strided", (2, 4, 3, 4), (3, 2, 2, 6), SPREAD_STRIDED),
+    Case(
+        conv.im2col,
+        normal((2, 4, 5, 3, 2)),
+        general.im2col,
+        {"kernel": (2, 2, 3), **CUBES},
+        axes0=False,
+        note="volumes",
+    ),
+    Case(
+        conv.col2im,
+        normal((2, 3, 3, 3, 24)),
+        general.col2im,
+        {"input_shape": (2, 4, 5, 3, 2), "kernel": (2, 2, 3), **CUBES},
+        axes0=False,
+        note="volumes",
+    ),
     Case(conv.channel_sum, normal((N, H, W, K)), lambda x: x.sum((0, 1, 2))),
     Case(
         conv.channel_sum,

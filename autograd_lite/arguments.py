@@ -56,6 +56,14 @@ class Arguments:
         self.traced = [leaves[i] for i in self.places]
         self.leaves = [None if is_tracer(leaf) else leaf for leaf in leaves]
 
+    def take(self) -> list[Any]:
+        """Hand over the traced leaves: rules keep the rest, and their tape keeps them.
+
+        The tracers would lead from there to the tape, in a cycle.
+        """
+        traced, self.traced = self.traced, []
+        return traced
+
     def filled(self, xs: Flat) -> list[Any]:
         """Return all differentiable leaves, with `xs` in place of the traced ones."""
         leaves = list(self.leaves)
@@ -90,11 +98,14 @@ class Operation(Primitive):
     """A primitive of one call; enclosing transformations see what it computes.
 
     `kept` holds what the last run leaves for the gradient rule that is made after it.
+    Both are given the list, as a rule that knew its operation would be a cycle.
     """
 
-    def __init__(self, impl: Callable[..., Any], **options: Any) -> None:
+    def __init__(
+        self, impl: Callable[..., Any], kept: list[Any], **options: Any
+    ) -> None:
         super().__init__(impl, **options)
-        self.kept: list[Any] = []
+        self.kept = kept
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Run the implementation on values that may be traced."""
@@ -159,12 +170,13 @@ def is_differentiated(x: Any) -> bool:
     return False
 
 
-def check_captured(name: str, values: Flat, trace: Trace) -> None:
+def check_captured(name: str, values: Flat, level: int) -> None:
     """Raise where a result depends on a tracer that was no argument.
 
-    Those of transformations that enclose the one of the arguments may be captured.
+    Those of transformations that enclose the arguments' one, of `level`, may be
+    captured.
     """
-    if any(isinstance(x, Tracer) and x.owner.level >= trace.level for x in values):
+    if any(isinstance(x, Tracer) and x.owner.level >= level for x in values):
         raise ArgumentError(captured(name))
 
 
@@ -201,6 +213,16 @@ def pair(result: Any, rule: str, of: str) -> tuple[Any, Any]:
         return result
     kind = type(result).__name__
     raise RuleError(f"{rule} must return a pair {of}, got {kind}")
+
+
+def something(x_bars: Any, rule: str) -> Any:
+    """Return the cotangents that a rule returned; raise where it returned None."""
+    if x_bars is None:
+        raise RuleError(
+            f"{rule} returned None: is a `return` missing? For zeros return a tuple, "
+            "with None for each argument that gets them."
+        )
+    return x_bars
 
 
 def matching(

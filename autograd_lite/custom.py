@@ -36,6 +36,7 @@ from .arguments import (
     picked,
     positions,
     rule_place,
+    something,
     zero_tangent,
 )
 from .batching import vmap_flat
@@ -181,11 +182,12 @@ class custom_vjp(_CustomFunction):
             except FAILURES as error:
                 error.add_note(f"in {backward_name}")
                 raise
+            x_bars = something(x_bars, backward_name)
             found = matching(x_bars, given.treedef, skeleton, backward_name)
             return [found[i] for i in given.places]
 
         call = _VjpCall(self.name, flat_fun, flat_fwd, flat_bwd)
-        return call(given.traced), outdefs[0]
+        return call(given.take()), outdefs[0]
 
 
 class _VjpCall(NamedTuple):
@@ -201,17 +203,20 @@ class _VjpCall(NamedTuple):
         if top is None:
             return self.fun(*xs)
 
+        kept: list[Any] = []
+        level = top.level  # not the trace: its tape holds the operation
+
         def impl(*xs: Any) -> Flat:
             outs, residuals = self.fwd(*xs)
-            check_captured(self.name, [*outs, *residuals], top)
-            operation.kept[:] = [residuals]
+            check_captured(self.name, [*outs, *residuals], level)
+            kept[:] = [residuals]
             return outs
 
         def rule(argnums: Flat, ans: Any, args: Any, params: Any) -> Fun:
-            (residuals,) = operation.kept  # of the call that gave `ans`, just now
+            (residuals,) = kept  # of the call that gave `ans`, just now
             return lambda gs: picked(self.bwd(residuals, gs), argnums)
 
-        operation = Operation(impl, name=self.name, multiple=True)
+        operation = Operation(impl, kept, name=self.name, multiple=True)
         defvjp_argnums(operation, rule)
         defbatch(operation, lambda size, args, bs: self.mapped(size, bs)(args))
         return top.process(operation, tuple(xs), {})
@@ -344,7 +349,7 @@ class custom_jvp(_CustomFunction):
             ]
 
         call = _JvpCall(self.name, flat_fun, flat_rule)
-        return call(given.traced), outdefs[0]
+        return call(given.take()), outdefs[0]
 
 
 class _JvpCall(NamedTuple):
@@ -361,17 +366,20 @@ class _JvpCall(NamedTuple):
         if isinstance(top, DualTrace):
             return self._pushed(top, xs)
 
+        kept: list[Any] = []
+        level = top.level  # not the trace: its tape holds the operation
+
         def impl(*xs: Any) -> Flat:
             linear = _Linear(self, xs)
-            check_captured(self.name, linear.outs, top)
-            operation.kept[:] = [linear]
+            check_captured(self.name, linear.outs, level)
+            kept[:] = [linear]
             return linear.outs
 
         def rule(argnums: Flat, ans: Any, args: Any, params: Any) -> Fun:
-            (linear,) = operation.kept  # of the call that gave `ans`, just now
+            (linear,) = kept  # of the call that gave `ans`, just now
             return lambda gs: picked(linear.transposed(gs), argnums)
 
-        operation = Operation(impl, name=self.name, multiple=True)
+        operation = Operation(impl, kept, name=self.name, multiple=True)
         defvjp_argnums(operation, rule)
         defbatch(operation, lambda size, args, bs: self.mapped(size, bs)(args))
         return top.process(operation, tuple(xs), {})
@@ -383,7 +391,7 @@ class _JvpCall(NamedTuple):
         values = [x.value if m else x for x, m in zip(xs, mine)]
         dots = [x.tangent if m else zero_tangent(x) for x, m in zip(xs, mine)]
         outs, y_dots = self.rule(values, dots)
-        check_captured(self.name, [*outs, *y_dots], trace)
+        check_captured(self.name, [*outs, *y_dots], trace.level)
         return trace.results(self.name, xs, outs, y_dots)
 
     def mapped(self, size: int, batched: Sequence[bool]) -> _JvpCall:

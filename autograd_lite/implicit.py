@@ -144,7 +144,8 @@ def root_of(
         return jvp(lambda x: residual(x, args), (x,), (u,))[1]
 
     def forward(args: Any, x0: Any) -> Any:
-        x = root(args, x0)
+        # Not `root`: with a rule that knows it, each would keep the other alive.
+        x = root_of(residual, x0, args, solve, tangent_solve)
         return x, (x, args)
 
     def backward(at: tuple[Any, Any], g: Any) -> Any:
@@ -174,7 +175,7 @@ def _linear(product: Fun, transposed: Fun, linear_solve: Solve) -> Fun:
         return _opaque(run, "the linear solver of a root")(b, at)
 
     def forward(at: Any, b: Any) -> Any:
-        u = solution(at, b)
+        u = _linear(product, transposed, linear_solve)(at, b)
         return u, (at, u)
 
     def backward(kept: Any, g: Any) -> Any:

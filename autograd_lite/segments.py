@@ -291,6 +291,7 @@ def _given(primitive: Primitive, outs: tuple[Any, ...]) -> Primitive:
     """Return the primitive with its rules, but with known results."""
     known = Operation(
         lambda *args, **params: outs if primitive.multiple else outs[0],
+        [],
         name=primitive.name,
         broadcasts=primitive.broadcasts,
         multiple=primitive.multiple,

@@ -1,6 +1,7 @@
 """custom_vjp and custom_jvp: JAX's call forms, every transformation, clear errors."""
 
 import functools
+import gc
 import inspect
 
 import numpy as np
@@ -445,3 +446,48 @@ def test_memory_is_what_fwd_returns():
     np.testing.assert_allclose(
         grad(lambda x: fun(x).sum())(X), grad(lambda x: fun.fun(x).sum())(X)
     )
+
+
+def test_a_forgotten_return_in_bwd_is_an_error_not_zero():
+    @custom_vjp
+    def fun(x):
+        return x**2
+
+    fun.defvjp(lambda x: (fun(x), x), lambda x, g: None)
+    with pytest.raises(RuleError, match="returned None: is a `return` missing"):
+        grad(fun)(2.0)
+
+
+def test_no_reference_cycles():
+    @custom_vjp
+    def by_vjp(x):
+        return x**2
+
+    by_vjp.defvjp(lambda x: (by_vjp(x), x), lambda x, g: (2 * g * x,))
+
+    @custom_jvp
+    def by_jvp(x):
+        return x**2
+
+    by_jvp.defjvp(lambda xs, dots: (by_jvp(xs[0]), 2 * xs[0] * dots[0]))
+
+    def steps(fun):
+        grad(lambda x: fun(x).sum())(X)
+        vjp(fun, X)[1](X)
+        jvp(fun, (X,), (X,))
+        vmap(fun)(X)
+        hessian(lambda x: fun(x).sum())(X)
+        with pytest.raises(ValueError):
+            grad(lambda x: fun(x) @ np.ones(2))(X)
+
+    steps(by_vjp)
+    steps(by_jvp)
+    gc.collect()
+    gc.disable()
+    try:
+        steps(by_vjp)
+        steps(by_jvp)
+        found = gc.collect()
+    finally:
+        gc.enable()
+    assert found == 0

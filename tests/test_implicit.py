@@ -1,5 +1,7 @@
 """custom_root and fixed_point: derivatives of any order, whatever the solver was."""
 
+import gc
+
 import numpy as np
 import pytest
 import scipy.optimize
@@ -195,3 +197,19 @@ def test_a_singular_large_system_says_so():
                 custom_root(f, np.ones(5000) / 5000, lambda g, x: x, args=(a,))[:7]
             )
         )(1.0)
+
+
+def test_no_reference_cycles():
+    def steps():
+        grad(lambda a: fixed_point(lambda x, a: 1 + a / x, 1.0, (a,)))(1.0)
+        jvp(lambda a: fixed_point(lambda x, a: 1 + a / x, 1.0, (a,)), (1.0,), (1.0,))
+
+    steps()
+    gc.collect()
+    gc.disable()
+    try:
+        steps()
+        found = gc.collect()
+    finally:
+        gc.enable()
+    assert found == 0

@@ -231,7 +231,7 @@ class Probe:
     @property
     def rounding(self) -> float:
         """The rounding error to be expected in the weighted results."""
-        return max(4 * self.eps * self.size, self.noise)
+        return max(4 * self.eps * self.size, self.noise, self.eps * self.level.base)
 
     def tolerance(self, a: float, b: float) -> float:
         """Return how far apart two values of the derivative may be."""
@@ -239,23 +239,22 @@ class Probe:
         floor = ROUNDING * self.eps * self.size + self.level.atol
         return self.level.tolerance(self.eps) * scale + floor
 
-    def unsteadiness(self) -> float:
+    def unsteadiness(self, here: bool = True) -> float:
         """Return how far the derivative moves when its arguments are rounded anew.
 
         That is the effect of rounding in the arguments and inside of the rules, while
-        a wrong rule stays wrong by the same amount.
+        a wrong rule stays wrong by the same amount. Without `here` only points nearby
+        are compared, as a rule may be wrong at this very point.
         """
-        here = self.analytic(self.us)
-        changes = [0.0]
+        found = [self.analytic(self.us)] if here else []
         for _ in range(4):
             errors = random_like(self.level.rng, self.xs)
             xs = [
                 np.asarray(x + 2 * self.eps * abs(x) * e, x.dtype)
                 for x, e in zip(self.xs, errors, strict=True)
             ]
-            moved = dataclasses.replace(self, xs=xs).analytic(self.us)
-            changes.append(finite(moved - here))
-        return max(changes)
+            found.append(dataclasses.replace(self, xs=xs).analytic(self.us))
+        return max(finite(moved - found[0]) for moved in found)
 
     def widened(self) -> Probe | None:
         """Return the probe in double precision; None if it is so, or can't be."""

@@ -35,6 +35,8 @@ class Recorder(Tape):
 
     __slots__ = ("calls",)
 
+    defers = False  # rules are checked one by one
+
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[Call] = []

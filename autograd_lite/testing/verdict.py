@@ -14,9 +14,13 @@ from .numerical import Estimate
 from .patterns import common_pattern
 from .probe import Probe, finite
 from .report import INCONCLUSIVE, KINK, OK, WRONG, Element, Finding
-from .spaces import Arrays, inner
+from .spaces import Arrays, inner, magnitudes, random_like
 
 BARS: Final = 5.0  # how many error bars a numerical derivative may be off
+STEADY: Final = 5.0  # how many times the effect of rounding is excused
+NEARER: Final = 0.1  # how much nearer one numerical derivative is than another
+SHARP: Final = 0.03  # the error bars of two slopes, as a share of their distance
+ROUGH: Final = 1e-4  # noise, as a share of the values, in which no slope is wrong
 BENT: Final = 1e-3  # one-sided slopes this close are taken for one
 PLAIN: Final = 1e-5  # a relative error bar that is good enough to be printed
 SAMPLE: Final = 64  # elements that are looked at one by one
@@ -26,12 +30,16 @@ SHOWN: Final = 3
 def judge(probe: Probe, analytic: float) -> Finding:
     """Compare a derivative with the numerical one along the probe's direction."""
     estimate = probe.numerical(probe.us, analytic, probe.tolerance(analytic, 0.0) / 10)
+    first = estimate
     if not agrees(probe, analytic, estimate):  # a longer look before it is condemned
         probe = probe.measured()
         estimate = probe.numerical(probe.us, analytic)
     if not agrees(probe, analytic, estimate):
-        return _excused(probe, analytic, estimate) or _condemn(
-            probe, analytic, estimate
+        return (
+            _excused(probe, analytic, estimate)
+            or _unresolved(probe, analytic, estimate, first)
+            or _shaken(probe, analytic, estimate)
+            or _condemn(probe, analytic, estimate)
         )
     return (
         _torn(probe, analytic, estimate)
@@ -69,8 +77,7 @@ def _torn(probe: Probe, analytic: float, estimate: Estimate) -> Finding | None:
     if not bend > BENT * scale + BARS * probe.rounding / look.step:
         return None
     right, left = probe.slopes()
-    gap = abs(right.value - left.value)
-    if gap > BARS * (right.error + left.error) + BENT * scale:
+    if _bent(right, left, scale):
         return _kink(probe, analytic, estimate, right, left)
     return None
 
@@ -104,18 +111,20 @@ def _excused(probe: Probe, analytic: float, estimate: Estimate) -> Finding | Non
     right, left = probe.slopes()
     sides = [side for side in (right, left) if math.isfinite(side.value)]
     vague = not estimate.error <= probe.blunt * abs(estimate.value)
-    edge = len(sides) == 1 and not sides[0].error <= probe.blunt * abs(sides[0].value)
-    if not sides or edge or (vague and not math.isfinite(analytic)):
-        text = (
-            f"inconclusive, not finite around this point: {analytic} against "
-            f"{estimate}; check at a point inside of the domain"
-        )
-        return finding_of(probe, INCONCLUSIVE, analytic, estimate, text=text)
+    outside = (
+        f"inconclusive, not finite around this point: {analytic} against {estimate}; "
+        "check at a point inside of the domain"
+    )
+    if not sides or (vague and not math.isfinite(analytic)):
+        return finding_of(probe, INCONCLUSIVE, analytic, estimate, text=outside)
     low, high = min(s.value for s in sides), max(s.value for s in sides)
     slack = BARS * sum(s.error for s in sides) + probe.tolerance(low, high)
-    torn = len(sides) == 1 or high - low > slack
+    sharp = sum(s.error for s in sides) <= SHARP * (high - low)
+    torn = len(sides) == 1 or (sharp and high - low > slack)
     if torn and low - slack <= analytic <= high + slack:
         return _kink(probe, analytic, estimate, right, left)
+    if len(sides) == 1:  # the slope of the other may change without end
+        return finding_of(probe, INCONCLUSIVE, analytic, estimate, text=outside)
     if is_fair_choice(probe):
         text = (
             f"not differentiable here: the slope in one direction is {estimate}, the "
@@ -124,6 +133,59 @@ def _excused(probe: Probe, analytic: float, estimate: Estimate) -> Finding | Non
         )
         return finding_of(probe, KINK, analytic, estimate, text=text)
     return None
+
+
+def _unresolved(
+    probe: Probe, analytic: float, estimate: Estimate, first: Estimate
+) -> Finding | None:
+    """Return that finite differences contradict each other, or see noise alone.
+
+    `first` is from shorter steps, as no noise was known yet.
+    """
+    rough = probe.eps > max(ROUGH, 100 * dataclasses.replace(probe, noise=0.0).eps)
+    if not rough and not abs(analytic - first.value) < NEARER * abs(
+        first.value - estimate.value
+    ):
+        return None
+    text = (
+        f"inconclusive, the values are rough: {analytic:.6g} against {estimate} or "
+        f"{first}. They have noise of about {probe.noise:.1g}, or detail that no step "
+        f"resolves; {_advice(probe)}"
+    )
+    return finding_of(probe, INCONCLUSIVE, analytic, estimate, text=text)
+
+
+def _shaken(probe: Probe, analytic: float, estimate: Estimate) -> Finding | None:
+    """Return that the derivative has an error bar itself, if that explains the gap.
+
+    Not at a kink, where any derivative moves.
+    """
+    probe = dataclasses.replace(probe, noise=0.0)
+    unsteady = STEADY * probe.unsteadiness(here=False)
+    allowed = probe.tolerance(analytic, estimate.value) + BARS * estimate.error
+    gap = abs(analytic - estimate.value)
+    if not gap <= allowed + unsteady or any(_crooked(probe) for _ in range(2)):
+        return None
+    text = (
+        f"inconclusive, the function is ill-conditioned here: {analytic:.6g} against "
+        f"{estimate}, and rounding the arguments anew changes the former by up to "
+        f"{unsteady:.1g}; check at another point"
+    )
+    return finding_of(probe, INCONCLUSIVE, analytic, estimate, text=text)
+
+
+def _crooked(probe: Probe) -> bool:
+    """Return whether slopes from both sides differ in some random direction."""
+    draws = random_like(probe.level.rng, probe.xs)
+    us = [np.asarray(u * m, u.dtype) for u, m in zip(draws, magnitudes(probe.xs))]
+    right, left = dataclasses.replace(probe, us=us).slopes()
+    return _bent(right, left, max(finite(right.value), finite(left.value)))
+
+
+def _bent(right: Estimate, left: Estimate, scale: float) -> bool:
+    """Return whether the slopes from both sides differ, beyond doubt."""
+    error = right.error + left.error
+    return abs(right.value - left.value) > BENT * scale + error / SHARP
 
 
 def _kink(

@@ -122,6 +122,16 @@ def highest(xs: Flat) -> Trace | None:
     return max(owners, key=lambda trace: trace.level, default=None)
 
 
+def begun_later(xs: Flat, level: int) -> bool:
+    """Return whether values are traced by a transformation begun after that of `level`.
+
+    An operation is given such values where a linear map that has recorded it is itself
+    mapped or differentiated.
+    """
+    top = highest(xs)
+    return top is not None and top.level > level
+
+
 def picked(values: Flat, argnums: Flat) -> tuple[Any, ...]:
     """Return the values at some positions."""
     return tuple([values[i] for i in argnums])

@@ -26,6 +26,7 @@ from .arguments import (
     Operation,
     Shaped,
     arrays_of,
+    begun_later,
     captured,
     check_captured,
     constant_if_integer,
@@ -207,6 +208,8 @@ class _VjpCall(NamedTuple):
         level = top.level  # not the trace: its tape holds the operation
 
         def impl(*xs: Any) -> Flat:
+            if begun_later(xs, level):
+                return self(xs)
             outs, residuals = self.fwd(*xs)
             check_captured(self.name, [*outs, *residuals], level)
             kept[:] = [residuals]
@@ -370,6 +373,8 @@ class _JvpCall(NamedTuple):
         level = top.level  # not the trace: its tape holds the operation
 
         def impl(*xs: Any) -> Flat:
+            if begun_later(xs, level):
+                return self(xs)
             linear = _Linear(self, xs)
             check_captured(self.name, linear.outs, level)
             kept[:] = [linear]

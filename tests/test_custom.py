@@ -18,6 +18,7 @@ from autograd_lite import (
     hessian,
     jacobian,
     jvp,
+    linearize,
     tree,
     value_and_grad,
     vjp,
@@ -491,3 +492,34 @@ def test_no_reference_cycles():
     finally:
         gc.enable()
     assert found == 0
+
+
+@pytest.mark.parametrize("kind", ["custom_vjp", "custom_jvp"])
+def test_linear_maps_made_of_custom_functions_are_transformed_in_turn(kind):
+    """The map has recorded `scaled`, and is then applied to traced tangents."""
+    if kind == "custom_vjp":
+        scaled = custom_vjp(lambda a, x: a * x)
+        scaled.defvjp(
+            lambda a, x: (scaled(a, x), (a, x)), lambda res, g: (g * res[1], res[0] * g)
+        )
+    else:
+        scaled = custom_jvp(lambda a, x: a * x)
+        scaled.defjvp(lambda xs, dots: (scaled(*xs), dots[0] * xs[1] + xs[0] * dots[1]))
+
+    @custom_jvp
+    def square(x):
+        return x**2
+
+    square.defjvp(lambda xs, dots: (square(*xs), scaled(2 * xs[0], dots[0])))
+
+    def push(x):
+        return linearize(square, x)[1]
+
+    assert grad(push(0.3))(1.0) == 0.6
+    assert jvp(push(0.3), (1.0,), (1.0,)) == (0.6, 0.6)
+    np.testing.assert_array_equal(vmap(push(0.3))(Y), 0.6 * Y)
+    np.testing.assert_array_equal(
+        vmap(lambda x: vmap(push(x))(Y))(X), 2 * np.outer(X, Y)
+    )
+    assert grad(lambda x: vmap(push(x))(Y).sum())(0.3) == pytest.approx(2 * Y.sum())
+    assert hessian(lambda x: push(x[0])(x[1]))(X[:2]).tolist() == [[0, 2], [2, 0]]

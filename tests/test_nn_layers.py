@@ -149,6 +149,22 @@ def test_norms_are_pytorchs(dtype):
         np.testing.assert_allclose(pullback(g)[0], t.grad, atol=10 * tolerance)
 
 
+@pytest.mark.parametrize("c", [1, 7, 4096, 5000])
+def test_long_and_short_rows_are_normalised_alike(c):
+    x, params = normal((9, c), np.float32) + 5, scaling(c, np.float32)
+    y, pullback = vjp(lambda x, p: nn.layer_norm(x, p, eps=0.1), x, params)
+    expected = normalised(x, 1, params, 0.1)
+    np.testing.assert_allclose(y, expected, atol=1e-4)
+    wide = {name: v.astype(np.float64) for name, v in params.items()}
+    exact = vjp(lambda x, p: nn.layer_norm(x, p, eps=0.1), x.astype(np.float64), wide)
+    g = normal(x.shape, seed=3)
+    for ours, theirs in zip(pullback(g.astype(np.float32)), exact[1](g)):
+        for a, b in zip(
+            *[v.values() if isinstance(v, dict) else [v] for v in (ours, theirs)]
+        ):
+            np.testing.assert_allclose(a, b, atol=1e-3)
+
+
 def test_a_group_of_equal_numbers_has_a_finite_gradient():
     x = np.full((1, 4, 2), 7.0)
     y, pullback = vjp(lambda x: nn.layer_norm(x), x)

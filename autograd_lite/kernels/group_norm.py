@@ -10,7 +10,7 @@ float64, by channel, which is the axis of the vectors.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numba import prange
@@ -19,6 +19,9 @@ from . import memory
 from .jit import CHUNK, PARALLEL_FROM, elementwise, parallel, serial
 
 Array: TypeAlias = np.ndarray[Any, Any]
+
+# Channels up to which a sum in the dtype of the array is accurate enough.
+LONGEST_ROW: Final = 1 << 12
 
 
 def normalise(
@@ -99,8 +102,29 @@ def _scale_and_shift(x, mean, scale, shift, y):
 
 
 @serial
+def _normalise_rows(x, gamma, beta, y, means, inverses, eps, first, last):
+    """Normalise items of one row and one group: sums run along the vectors."""
+    c = x.shape[2]
+    for n in range(first, last):
+        total = x.dtype.type(0)
+        for k in range(c):
+            total += x[n, 0, k]
+        mean = total / x.dtype.type(c)
+        total = x.dtype.type(0)
+        for k in range(c):
+            total += (x[n, 0, k] - mean) * (x[n, 0, k] - mean)
+        inverse = x.dtype.type(1 / np.sqrt(total / c + eps))
+        means[n, 0], inverses[n, 0] = mean, inverse
+        for k in range(c):
+            y[n, 0, k] = (x[n, 0, k] - mean) * (inverse * gamma[k]) + beta[k]
+
+
+@serial
 def _normalise_items(x, gamma, beta, y, means, inverses, eps, first, last):
     groups = means.shape[1]
+    if groups == x.shape[1] == 1 and x.shape[2] <= LONGEST_ROW:
+        _normalise_rows(x, gamma, beta, y, means, inverses, eps, first, last)
+        return
     c = x.shape[2]
     width = max(1, c // groups)
     mean, scale = np.empty(c), np.empty(c)
@@ -140,16 +164,44 @@ def _combine(g, x, gamma, mean, inverse, a, b, x_bar):
 
 
 @serial
+def _backward_rows(g, x, gamma, means, inverses, x_bar, gz_sum, g_sum, first, last):
+    """Compute cotangents of items of one row and one group."""
+    c = x.shape[2]
+    gz_part, g_part = np.zeros(c, x.dtype), np.zeros(c, x.dtype)
+    for n in range(first, last):
+        mean, inverse = means[n, 0], inverses[n, 0]
+        a, b = x.dtype.type(0), x.dtype.type(0)
+        for k in range(c):
+            z = (x[n, 0, k] - mean) * inverse
+            a += gamma[k] * g[n, 0, k]
+            b += gamma[k] * g[n, 0, k] * z
+        a, b = a / x.dtype.type(c), b / x.dtype.type(c)
+        for k in range(c):
+            z = (x[n, 0, k] - mean) * inverse
+            x_bar[n, 0, k] = inverse * (gamma[k] * g[n, 0, k] - a - z * b)
+        for k in range(c):
+            gz_part[k] += g[n, 0, k] * ((x[n, 0, k] - mean) * inverse)
+            g_part[k] += g[n, 0, k]
+    gz_sum += gz_part
+    g_sum += g_part
+
+
+@serial
 def _backward_items(g, x, gamma, means, inverses, x_bar, gz_sum, g_sum, first, last):
     groups = means.shape[1]
+    if groups == x.shape[1] == 1 and x.shape[2] <= LONGEST_ROW:
+        rest = (gz_sum, g_sum, first, last)
+        _backward_rows(g, x, gamma, means, inverses, x_bar, *rest)
+        return
     c = x.shape[2]
     width = max(1, c // groups)
     mean, inverse = np.empty(c, x.dtype), np.empty(c, x.dtype)
     a, b = np.empty(c), np.empty(c)
     near_a, near_b = np.empty(c, x.dtype), np.empty(c, x.dtype)
     for n in range(first, last):
-        for k in range(c):
-            mean[k], inverse[k] = means[n, k // width], inverses[n, k // width]
+        for group in range(groups):
+            mean[group * width : (group + 1) * width] = means[n, group]
+            inverse[group * width : (group + 1) * width] = inverses[n, group]
         a[:] = 0
         b[:] = 0
         for i in range(x.shape[1]):

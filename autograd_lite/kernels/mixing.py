@@ -36,13 +36,24 @@ def mix(x: Array, axis: int, pointers: Array, indices: Array, weights: Array) ->
 
 
 @serial
-def _mix_row(x, y, indices, weights):
-    y[:] = 0
-    for p in range(indices.size):
-        weight = x.dtype.type(weights[p])
-        row = x[indices[p]]
-        for k in range(y.size):
-            y[k] += weight * row[k]
+def _mix_row(x, y, a, i, pointers, indices, weights):
+    first, last = pointers[i], pointers[i + 1]
+    count = y.shape[2]
+    if last - first >= 2:  # most rows have two entries: one pass over y
+        u, v = x.dtype.type(weights[first]), x.dtype.type(weights[first + 1])
+        here, there = indices[first], indices[first + 1]
+        for k in range(count):
+            y[a, i, k] = u * x[a, here, k] + v * x[a, there, k]
+    elif last > first:
+        u, here = x.dtype.type(weights[first]), indices[first]
+        for k in range(count):
+            y[a, i, k] = u * x[a, here, k]
+    else:
+        y[a, i] = 0
+    for p in range(first + 2, last):
+        u, here = x.dtype.type(weights[p]), indices[p]
+        for k in range(count):
+            y[a, i, k] += u * x[a, here, k]
 
 
 @parallel
@@ -50,14 +61,10 @@ def _mix(x, y, pointers, indices, weights):
     count = y.shape[1]
     if max(x.size, y.size) < PARALLEL_FROM:
         for task in range(y.shape[0] * count):
-            a, i = split(task, count)
-            part = slice(pointers[i], pointers[i + 1])
-            _mix_row(x[a], y[a, i], indices[part], weights[part])
+            _mix_row(x, y, *split(task, count), pointers, indices, weights)
     else:
         for task in prange(y.shape[0] * count):
-            a, i = split(task, count)
-            part = slice(pointers[i], pointers[i + 1])
-            _mix_row(x[a], y[a, i], indices[part], weights[part])
+            _mix_row(x, y, *split(task, count), pointers, indices, weights)
 
 
 def winners(x: Array, bins: tuple[Array, ...]) -> tuple[Array, Array]:

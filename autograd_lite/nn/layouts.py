@@ -8,7 +8,6 @@ PyTorch's "OIHW".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -103,13 +102,16 @@ def window_names(rank: int) -> str:
 
 
 def rank_of(x: Any, layout: str, what: str, *values: Any) -> int:
-    """Return the number of spatial axes: that of the first of `values` that is several.
+    """Return the number of spatial axes: that of the first tuple among `values`.
 
     If all are single ints, `layout` may say so, or else the axes of x: four or five can
     only be a batch of images or volumes.
     """
-    rank = next((len(v) for v in values if isinstance(v, Sequence)), 0)
-    if not rank:
+    for value in values:
+        if isinstance(value, tuple):
+            rank = len(value)
+            break
+    else:
         rank = _LAYOUTS.get(layout, 0)
     if not rank:
         ndim = as_array(x).ndim

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ..core import concrete
 from ..errors import ArgumentError, DifferentiationTypeError, ShapeError
+from ..fusing import pool as pool_pending
 from ..ops import mixing
 from ..ops import pool as pools
 from ..ops.basic import reshape, sum
@@ -37,7 +38,9 @@ from .layouts import entered, key, left, rank_of
 class Pooling(NamedTuple):
     """How windows slide: one entry per axis, and what of the array is left out.
 
-    padding: with the room that `ceil_mode` asks for; declared: without it.
+    padding: with the room that `ceil_mode` asks for; declared: without it. crops:
+    whether something is left out; flat: the parameters of the primitives for images
+    (signals are one pixel high), None where these can't do it.
     """
 
     window: Sizes
@@ -47,28 +50,16 @@ class Pooling(NamedTuple):
     declared: Padding
     starts: Sizes
     stops: Sizes
-
-    @property
-    def simple(self) -> bool:
-        """Whether the kernels for images can do it."""
-        return len(self.window) <= 2 and max(self.dilation) == 1
+    crops: bool
+    flat: dict[str, Any] | None
 
     def cropped(self, x: Any) -> Any:
         """Return what negative padding leaves of x: (n, *size, c)."""
-        shape = x.shape
-        if shape[1:-1] == self.stops and not any(self.starts):
+        if not self.crops:
             return x
+        shape = x.shape
         starts, stops = (0, *self.starts, 0), (shape[0], *self.stops, shape[-1])
         return crop(x, starts=starts, stops=stops)
-
-    @property
-    def flat(self) -> dict[str, Any]:
-        """The parameters of the primitives for images; signals are one pixel high."""
-        if len(self.window) == 2:
-            parts: Any = (self.window, self.stride, self.padding)
-        else:
-            parts = ((1, *self.window), (1, *self.stride), ((0, 0), *self.padding))
-        return dict(zip(("window", "stride", "padding"), parts))
 
     def taps(self, size: Sizes, mean: bool = False, counted: Any = ()) -> Any:
         """Return a description of the windows along each axis."""
@@ -110,7 +101,8 @@ def _pooling(
     check_fit(what, size, window, stride, declared, dilation)
     starts = tuple([max(0, -before) for before, _ in declared])
     stops = tuple([n + min(0, after) for n, (_, after) in zip(size, declared)])
-    if not is_plain(declared):
+    crops = not is_plain(declared)
+    if crops:
         size = tuple([b - a for a, b in zip(starts, stops)])
         declared = tuple([(max(0, a), max(0, b)) for a, b in declared])
     resolved = declared
@@ -118,7 +110,18 @@ def _pooling(
         resolved = with_ceiling(size, window, stride, declared, dilation)
     if overlap:
         check_overlap(what, size, window, stride, resolved, dilation)
-    return Pooling(window, stride, resolved, dilation, declared, starts, stops)
+    flat = _as_images(window, stride, resolved) if max(dilation) == 1 else None
+    return Pooling(
+        *(window, stride, resolved, dilation, declared, starts, stops, crops, flat)
+    )
+
+
+def _as_images(window: Sizes, stride: Sizes, padding: Padding) -> Any:
+    if len(window) == 1:
+        window, stride, padding = (1, *window), (1, *stride), ((0, 0), *padding)
+    if len(window) > 2:
+        return None
+    return {"window": window, "stride": stride, "padding": padding}
 
 
 def max_pool(
@@ -152,8 +155,8 @@ def max_pool(
         *(key(dilation), bool(ceil_mode), True),
     )
     inside = geometry.cropped(x)
-    if geometry.simple and not return_indices:
-        return left(_flat(pools.max_pool, inside, geometry.flat), form)
+    if geometry.flat and not return_indices:
+        return left(_flat(pool_pending, inside, geometry.flat), form)
     y, index = mixing.windows_max(inside, geometry.taps(inside.shape[1:-1]))
     if not return_indices:
         return left(y, form)
@@ -254,7 +257,7 @@ def avg_pool(
     )
     x = geometry.cropped(x)
     same = geometry.padding == geometry.declared
-    if geometry.simple and (same or not count_include_pad):
+    if geometry.flat and (same or not count_include_pad):
         params = {**geometry.flat, "count_include_pad": bool(count_include_pad)}
         return left(_flat(pools.avg_pool, x, params), form)
     counted = geometry.declared if count_include_pad else ()
@@ -294,7 +297,7 @@ def lp_pool(
     )
     x = geometry.cropped(x)
     raised = x * x if norm_type == 2 else power(absolute(x), x.dtype.type(norm_type))
-    if geometry.simple:
+    if geometry.flat:
         mean = _flat(
             pools.avg_pool, raised, {**geometry.flat, "count_include_pad": True}
         )

@@ -17,7 +17,7 @@ from .api import Fun, float_leaves, jvp, matching_leaves, vjp
 from .core import Primitive, Trace, Tracer, concrete
 from .errors import DifferentiationTypeError
 from .ops.basic import real, sum
-from .reverse import as_array, separate
+from .reverse import Tape, as_array, separate
 
 
 class Recorded(Tracer):
@@ -109,6 +109,22 @@ class LinearMap:
         self.constants = [None if recorder.holds(out) else out for out in outs]
         wanted = {slot for slot in self._outs if slot is not None}
         self._steps = _needed(recorder.steps, wanted)
+        self._tape: Tape | None = None
+
+    def guard(self) -> None:
+        """Copy the small arrays that the steps read, and make the others read-only.
+
+        They are as long as this map exists: a tape holds them, which does no more.
+        """
+        tape = self._tape = Tape()
+        tape.open = False
+        ours: dict[int, tuple[Any, Any]] = {}  # by id: an array, what stands for it
+        for step in self._steps:
+            for i, arg in enumerate(step.args):
+                if isinstance(arg, np.ndarray):
+                    if id(arg) not in ours:
+                        ours[id(arg)] = arg, tape.input(arg).value
+                    step.args[i] = ours[id(arg)][1]
 
     def __call__(self, *inputs: Any) -> list[Any]:
         """Run the recorded operations."""
@@ -168,9 +184,10 @@ def linearize(fun: Fun, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]
     """Return `fun(*primals)` and its derivative there, as a function of tangents.
 
     The derivative takes one tree per primal and returns a tree like the output. It may
-    be called many times and does not evaluate `fun` again, where `jvp` would; while it
-    is in use, don't write to the primals, nor to arrays that `fun` has used. With
-    `has_aux`, `fun` returns (output, aux) and `linearize` (output, derivative, aux).
+    be called many times and does not evaluate `fun` again, where `jvp` would. As long
+    as it exists, the arrays that it needs are read-only, be they primals, results or
+    captured; of small ones it has copies. With `has_aux`, `fun` returns (output, aux)
+    and `linearize` (output, derivative, aux).
 
     >>> from autograd_lite import linearize
     >>> y, f_jvp = linearize(lambda x: x * x, 3.0)
@@ -180,6 +197,7 @@ def linearize(fun: Fun, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]
     leaves, treedef = tree.flatten(primals)
     values = float_leaves(leaves, primals)
     y, linear, outdef, aux = linearize_flat(fun, primals, has_aux)
+    linear.guard()
 
     def f_jvp(*tangents: Any) -> Any:
         x_dots = matching_leaves(tangents, treedef, values, "tangent", "primal")

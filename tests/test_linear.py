@@ -202,3 +202,30 @@ def test_what_is_not_linear_is_refused(fun, why):
 def test_constants_that_are_zero_do_not_matter():
     transposed = linear_transpose(lambda x: (2 * x + 0.0, numpy.zeros(2)), X)
     numpy.testing.assert_allclose(transposed((V, W[:2])), (2 * V,))
+
+
+def test_a_derivative_is_not_changed_by_writing_to_small_arrays():
+    x, scale = numpy.ones(3), numpy.ones(3)
+    y, push = linearize(lambda x: np.exp(x * scale), x)
+    x[:], scale[:], y[:] = 5, 5, 5
+    numpy.testing.assert_allclose(push(numpy.ones(3)), numpy.e)
+    assert x.flags.writeable
+
+
+def test_large_arrays_of_a_derivative_are_read_only_as_long_as_it_exists():
+    x, scale = numpy.ones(20_000), numpy.ones(20_000)
+    tail = scale[10:]
+    y, push = linearize(lambda x: np.exp(x[10:] * tail), x)
+    for array in (scale, tail, y):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 5
+    numpy.testing.assert_allclose(push(numpy.ones(20_000)), numpy.e)
+    del push
+    assert all(array.flags.writeable for array in (x, scale, tail, y))
+
+
+def test_arrays_of_a_derivative_are_left_alone_where_recording_fails():
+    scale = numpy.ones(20_000)
+    with pytest.raises(KeyError):
+        linearize(lambda x: {}[(x * scale).size], scale)
+    assert scale.flags.writeable

@@ -1,18 +1,37 @@
-"""The command line: `python -m benchmarks overhead --peers torch --json out.json`."""
+"""The command line: `python -m benchmarks steps --peers torch --json out.json`.
+
+`python -m benchmarks report out.json > docs/benchmarks.md` makes a page of a run.
+"""
 
 import argparse
 import datetime
+import importlib
 import json
 import os
 import sys
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from time import perf_counter
+from typing import Any
 
-from benchmarks import machine, run, startup
+from benchmarks import compare, machine, memory, pages, probes, run, startup
 from benchmarks.cases import SUITES
 from benchmarks.peers import PEERS, installed
-from benchmarks.workers import WorkerError
+from benchmarks.run import Result
+from benchmarks.workers import FULL, QUICK, Effort, WorkerError
 
 LIBRARIES = ["autograd_lite", "numpy", "numba", "scipy"]
+
+# Suites that are no lists of cases: (pattern, peers, effort) -> results, shown already.
+OTHERS: dict[str, Callable[[str, list[str], Effort], list[Result]]] = {
+    "memory": memory.measure,
+    "startup": startup.measure,
+}
+if find_spec("benchmarks.checkers"):
+    OTHERS["checkers"] = importlib.import_module("benchmarks.checkers").measure
+
+NAMES = [*SUITES, *OTHERS]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -20,30 +39,38 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure autograd_lite against the libraries that are installed.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        epilog="`python -m benchmarks report FILE.json` prints a run as Markdown.",
     )
-    names = [*SUITES, "startup"]
-    p.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {names}; none: all")
-    p.add_argument("--peers", help=f"comma-separated, of {list(PEERS)}; default: all")
+    p.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {NAMES}; none: all")
+    p.add_argument(
+        "--peers",
+        help=f"comma-separated, of {list(PEERS)}; default: each installed library in "
+        "its best form",
+    )
     p.add_argument("--threads", type=int, help="threads for everyone; default: theirs")
     p.add_argument("--filter", default="", help="only cases that match this regex")
+    p.add_argument("--quick", action="store_true", help="rough figures, much sooner")
+    p.add_argument("--json", type=Path, metavar="FILE", help="write all results")
     p.add_argument(
-        "--quick", action="store_true", help="rough figures, a tenth the time"
+        "--compare", type=Path, metavar="OLD.json", help="say what changed since"
     )
-    p.add_argument("--json", type=Path, help="write all results to this file")
+    p.add_argument("--plot", type=Path, metavar="DIR", help="draw charts, as PNG")
     return p
 
 
 def choose_peers(text: str | None) -> list[str]:
-    """The peers asked for, all installed ones by default; exit if one is missing."""
-    available = list(installed())
+    """The peers asked for, by default the best forms of those that are installed.
+
+    Exits if one is missing.
+    """
+    available = installed()
     if text is None:
-        return available
+        return [name for name, peer in available.items() if peer.best]
     wanted = [name.strip() for name in text.split(",") if name.strip()]
     missing = [name for name in wanted if name not in available]
     if missing:
         sys.exit(
-            f"--peers: {', '.join(missing)} not among the installed {available}; "
+            f"--peers: {', '.join(missing)} not among the installed {list(available)}; "
             "`make bench` installs what it can"
         )
     return wanted
@@ -51,11 +78,10 @@ def choose_peers(text: str | None) -> list[str]:
 
 def choose_suites(names: list[str]) -> list[str]:
     """The suites asked for, all by default; exit if one does not exist."""
-    known = [*SUITES, "startup"]
-    unknown = [name for name in names if name not in known]
+    unknown = [name for name in names if name not in NAMES]
     if unknown:
-        sys.exit(f"no suite {', '.join(unknown)}; there are {', '.join(known)}")
-    return names or known
+        sys.exit(f"no suite {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    return names or NAMES
 
 
 def limit_threads(count: int | None) -> None:
@@ -67,46 +93,102 @@ def limit_threads(count: int | None) -> None:
     os.environ.update({name: str(count) for name in machine.THREAD_VARIABLES})
 
 
+def read(path: Path) -> dict[str, Any]:
+    """The report in a file; exit if there is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf8"))
+    except (OSError, json.JSONDecodeError) as error:
+        sys.exit(f"{path} is no report of `python -m benchmarks --json`: {error}")
+    if not isinstance(found, dict) or "results" not in found:
+        sys.exit(f"{path} is no report of `python -m benchmarks --json`")
+    return found
+
+
+def results_in(report: dict[str, Any]) -> list[Result]:
+    """The results of a report."""
+    return [run.result_from(record) for record in report["results"]]
+
+
 def measure(
-    suite: str, peers: list[str], pattern: str, effort: run.Effort
-) -> list[run.Result]:
+    suite: str,
+    peers: list[str],
+    pattern: str,
+    effort: Effort,
+    limits: probes.Limits,
+) -> list[Result]:
     """Run one suite."""
-    if suite == "startup":
-        results = startup.measure(pattern, peers, effort.rounds)
-        run.show(suite, results, "ms")
-        return results
-    return run.run_suite(suite, run.select(suite, pattern), peers, effort)
+    if suite in OTHERS:
+        return OTHERS[suite](pattern, peers, effort)
+    return run.run_suite(suite, run.select(suite, pattern), peers, effort, limits)
 
 
-def report(results: list[run.Result], arguments: list[str]) -> dict[str, object]:
+def report(
+    results: list[Result], limits: probes.Limits, arguments: list[str], seconds: float
+) -> dict[str, Any]:
     """Everything that is needed to read the figures later."""
     libraries = [*LIBRARIES, *{peer.library for peer in PEERS.values()}]
     return {
         "command": " ".join(["python -m benchmarks", *arguments]),
         "date": datetime.date.today().isoformat(),
+        "seconds": round(seconds),
         "machine": machine.describe(),
+        "limits": limits.record(),
         "versions": machine.versions(libraries),
         "threads": machine.thread_settings(),
+        "peers": {name: peer.note for name, peer in PEERS.items()},
         "results": [result.record() for result in results],
     }
 
 
+def print_page(arguments: list[str]) -> None:
+    """Print the Markdown of a report."""
+    if len(arguments) != 1:
+        sys.exit("expected one file: python -m benchmarks report FILE.json")
+    found = read(Path(arguments[0]))
+    print(pages.page(found, results_in(found)), end="")
+
+
 def main(arguments: list[str]) -> None:
     """Run the suites named on the command line."""
+    if arguments[:1] == ["report"]:
+        print_page(arguments[1:])
+        return
     options = parser().parse_args(arguments)
     suites = choose_suites(options.suites)
     peers = choose_peers(options.peers)
+    old = results_in(read(options.compare)) if options.compare else None
     limit_threads(options.threads)
-    print(machine.describe())
+    start = perf_counter()
+    limits = probes.measure()
+    print(machine.describe(), limits, sep="\n")
     for name in peers:
         print(f"  {name}: {PEERS[name].note}")
-    effort = run.QUICK if options.quick else run.FULL
-    results: list[run.Result] = []
+    effort = QUICK if options.quick else FULL
+    results: list[Result] = []
     for suite in suites:
-        results += measure(suite, peers, options.filter, effort)
-    if options.json:
-        text = json.dumps(report(results, arguments), indent=1, ensure_ascii=False)
-        options.json.write_text(text + "\n", encoding="utf8")
+        results += measure(suite, peers, options.filter, effort, limits)
+    if old is not None:
+        compare.show(results, old)
+    found = report(results, limits, arguments, perf_counter() - start)
+    finish(found, results, limits, options.json, options.plot)
+
+
+def finish(
+    found: dict[str, Any],
+    results: list[Result],
+    limits: probes.Limits,
+    file: Path | None,
+    folder: Path | None,
+) -> None:
+    """Write what was asked for."""
+    if file:
+        text = json.dumps(found, indent=1, ensure_ascii=False)
+        file.write_text(text + "\n", encoding="utf8")
+    if folder:
+        from benchmarks import plots
+
+        for path in plots.draw(results, limits, folder):
+            print(f"drew {path}")
 
 
 if __name__ == "__main__":

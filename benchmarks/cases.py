@@ -6,11 +6,11 @@ from math import prod
 import numpy as np
 
 from benchmarks import transforms
+from benchmarks.nets import NETS
 from benchmarks.transforms import Transform
 
-Params = dict[str, dict[str, np.ndarray]]
-
 CHAIN_LINKS = 100
+ITEM = 4  # bytes of a float32
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Chain:
     # Three operations a link; each is recorded and differentiated.
     scale = 1e6 / (3 * CHAIN_LINKS)
     flops = 0
+    bytes = 0
 
     @property
     def label(self) -> str:
@@ -36,64 +37,6 @@ class Chain:
 
 
 @dataclass(frozen=True)
-class Net:
-    """A classifier of 28 x 28 images: blocks of 3x3 convolutions, then dense layers.
-
-    Each block is one tuple of output channels and ends in a 2x2 max-pool; ReLU follows
-    every layer but the last. The loss is the mean cross entropy.
-    """
-
-    name: str
-    blocks: tuple[tuple[int, ...], ...]
-    dense: tuple[int, ...]
-    padding: str
-    optimizer: str
-    learning_rate: float
-    weight_decay: float = 0.0
-
-    @property
-    def classes(self) -> int:
-        """The width of the last layer."""
-        return self.dense[-1]
-
-    def pooled_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of what the dense layers read."""
-        side = 28
-        for block in self.blocks:
-            side = (side - (2 * len(block) if self.padding == "VALID" else 0)) // 2
-        return side, side, self.blocks[-1][-1]
-
-    def init(self, seed: int = 0) -> Params:
-        """He-initialised float32 parameters, conv weights (r, s, c, k)."""
-        rng = np.random.default_rng(seed)
-        channels = [1, *(k for block in self.blocks for k in block)]
-        widths = [prod(self.pooled_shape()), *self.dense]
-        shapes: dict[str, tuple[int, ...]] = {
-            f"conv{i}": (3, 3, c, k)
-            for i, (c, k) in enumerate(zip(channels, channels[1:]), 1)
-        }
-        dense = enumerate(zip(widths, widths[1:]), 1)
-        shapes |= {f"dense{i}": shape for i, shape in dense}
-        return {name: _layer(rng, shape) for name, shape in shapes.items()}
-
-
-def _layer(rng: np.random.Generator, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
-    scale = np.sqrt(2 / prod(shape[:-1]))
-    weights = rng.standard_normal(shape, dtype=np.float32) * np.float32(scale)
-    return {"w": weights, "b": np.zeros(shape[-1], np.float32)}
-
-
-NETS = {
-    net.name: net
-    for net in [
-        Net("lenet8", ((8,),), (128, 10), "VALID", "adam", 1e-3),
-        Net("emnist16", ((16,),), (128, 64, 47), "VALID", "sgd", 1e-2, 1e-4),
-        Net("deep", ((32, 32), (64, 64)), (256, 10), "SAME", "adam", 1e-3),
-    ]
-}
-
-
-@dataclass(frozen=True)
 class Step:
     """One training step: forward, backward, update; the loss comes back as a float."""
 
@@ -103,7 +46,20 @@ class Step:
     kind = "step"
     unit = "ms"
     scale = 1e3
-    flops = 0
+
+    @property
+    def flops(self) -> int:
+        """Those of the matrices and convolutions, forward and twice for the gradients.
+
+        The first layer's input has no gradient.
+        """
+        sizes = NETS[self.net].sizes()
+        return self.batch * (3 * sizes.flops - sizes.first)
+
+    @property
+    def bytes(self) -> int:
+        """What every layer has to write, forward and back, if nothing is fused."""
+        return 2 * ITEM * self.batch * NETS[self.net].sizes().values
 
     @property
     def label(self) -> str:
@@ -111,13 +67,13 @@ class Step:
         return f"{self.net}, batch {self.batch}"
 
     def batches(self, count: int = 4) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Images x: (n, 28, 28, 1) float32 in [0, 1) and labels y: (n,) int64."""
+        """Images x: (n, h, w, c) float32 in [0, 1) and labels y: (n,) int64."""
         rng = np.random.default_rng(1)
-        classes = NETS[self.net].classes
+        net = NETS[self.net]
         return [
             (
-                rng.random((self.batch, 28, 28, 1), dtype=np.float32),
-                rng.integers(0, classes, self.batch),
+                rng.random((self.batch, *net.image), dtype=np.float32),
+                rng.integers(0, net.classes, self.batch),
             )
             for _ in range(count)
         ]
@@ -127,7 +83,8 @@ class Step:
 class Conv:
     """A convolution, or one of its two gradients, on x: (n, h, h, c) with k filters.
 
-    `part` is "forward", "input grad" or "weight grad".
+    `part` is "forward", "input grad" or "weight grad"; with as many groups as channels
+    it is depthwise.
     """
 
     n: int
@@ -138,6 +95,7 @@ class Conv:
     part: str
     stride: int = 1
     pad: int = 0
+    groups: int = 1
 
     kind = "conv"
     unit = "ms"
@@ -147,8 +105,10 @@ class Conv:
     def label(self) -> str:
         """How tables call it."""
         stride = f" /{self.stride}" if self.stride > 1 else ""
+        groups = f" in {self.groups} groups" if self.groups > 1 else ""
         shape = f"{self.n}x{self.h}x{self.h}x{self.c}"
-        return f"conv {shape} -> {self.k}, {self.r}x{self.r}{stride}, {self.part}"
+        window = f"{self.r}x{self.r}{stride}{groups}"
+        return f"conv {shape} -> {self.k}, {window}, {self.part}"
 
     @property
     def out(self) -> int:
@@ -158,18 +118,67 @@ class Conv:
     @property
     def flops(self) -> int:
         """Multiplications and additions of one call."""
-        return 2 * self.n * self.out**2 * self.k * self.r**2 * self.c
+        return 2 * self.n * self.out**2 * self.k * self.r**2 * self.c // self.groups
 
-    def inputs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """x: (n, h, h, c), w: (r, r, c, k) and a cotangent g: (n, out, out, k)."""
-        rng = np.random.default_rng(0)
-        shapes = [
+    @property
+    def bytes(self) -> int:
+        """Two of the three arrays are read and one is written, whatever the part."""
+        return ITEM * sum(map(prod, self.shapes()))
+
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Of x, of w and of the output."""
+        return [
             (self.n, self.h, self.h, self.c),
-            (self.r, self.r, self.c, self.k),
+            (self.r, self.r, self.c // self.groups, self.k),
             (self.n, self.out, self.out, self.k),
         ]
-        x, w, g = (rng.standard_normal(s, dtype=np.float32) for s in shapes)
+
+    def inputs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """x: (n, h, h, c), w: (r, r, c / groups, k), cotangent g: (n, out, out, k)."""
+        x, w, g = normal(*self.shapes())
         return x, w, g
+
+
+@dataclass(frozen=True)
+class Fused:
+    """max_pool(relu(conv(x, w, b)), 2) of images with one channel, or its gradient.
+
+    `part` is "forward", "grad" (of w and b, the forward pass not timed) or "both".
+    """
+
+    n: int
+    h: int
+    k: int
+    part: str
+
+    kind = "fused"
+    unit = "ms"
+    scale = 1e3
+
+    @property
+    def label(self) -> str:
+        """How tables call it."""
+        shape = f"{self.n}x{self.h}x{self.h}x1"
+        return f"conv+relu+max-pool {shape} -> {self.k}, 3x3, {self.part}"
+
+    @property
+    def flops(self) -> int:
+        """Of the convolution, or of its weights' gradient, or of both."""
+        passes = 2 if self.part == "both" else 1
+        return passes * 2 * self.n * (self.h - 2) ** 2 * self.k * 9
+
+    @property
+    def bytes(self) -> int:
+        """The images are read, and what is pooled is read or written, by each pass."""
+        pooled = ((self.h - 2) // 2) ** 2 * self.k
+        passes = 2 if self.part == "both" else 1
+        return passes * ITEM * self.n * (self.h**2 + pooled)
+
+    def inputs(self) -> tuple[np.ndarray, ...]:
+        """x: (n, h, h, 1), w: (3, 3, 1, k), b: (k), g: (n, h', h', k)."""
+        half = (self.h - 2) // 2
+        x = (self.n, self.h, self.h, 1)
+        return normal(x, (3, 3, 1, self.k), (self.k,), (self.n, half, half, self.k))
 
 
 @dataclass(frozen=True)
@@ -188,6 +197,11 @@ class Pool:
     flops = 0
 
     @property
+    def bytes(self) -> int:
+        """The image and the pooled one: one of them is read, the other written."""
+        return ITEM * self.n * self.c * (self.h**2 + (self.h // 2) ** 2)
+
+    @property
     def label(self) -> str:
         """How tables call it."""
         shape = f"{self.n}x{self.h}x{self.h}x{self.c}"
@@ -195,10 +209,8 @@ class Pool:
 
     def inputs(self) -> tuple[np.ndarray, np.ndarray]:
         """x: (n, h, h, c) and a cotangent g: (n, h // 2, h // 2, c)."""
-        rng = np.random.default_rng(0)
-        x = rng.standard_normal((self.n, self.h, self.h, self.c), dtype=np.float32)
         half = self.h // 2
-        g = rng.standard_normal((self.n, half, half, self.c), dtype=np.float32)
+        x, g = normal((self.n, self.h, self.h, self.c), (self.n, half, half, self.c))
         return x, g
 
 
@@ -224,11 +236,14 @@ class Matmul:
         """Multiplications and additions of one call."""
         return 2 * self.m * self.k * self.n
 
+    @property
+    def bytes(self) -> int:
+        """Two matrices are read, one is written."""
+        return ITEM * (self.m * self.k + self.k * self.n + self.m * self.n)
+
     def inputs(self) -> tuple[np.ndarray, np.ndarray]:
         """The two matrices."""
-        rng = np.random.default_rng(0)
-        a = rng.standard_normal((self.m, self.k), dtype=np.float32)
-        b = rng.standard_normal((self.k, self.n), dtype=np.float32)
+        a, b = normal((self.m, self.k), (self.k, self.n))
         return a, b
 
 
@@ -246,18 +261,28 @@ class Elementwise:
     flops = 0
 
     @property
+    def bytes(self) -> int:
+        """x is read and y written; the gradient reads y and g, and writes another."""
+        return ITEM * prod(self.shape) * (2 if self.part == "forward" else 3)
+
+    @property
     def label(self) -> str:
         """How tables call it."""
         return f"{self.name} {'x'.join(map(str, self.shape))}, {self.part}"
 
     def inputs(self) -> tuple[np.ndarray, np.ndarray]:
         """x and a cotangent g, both of `shape`."""
-        rng = np.random.default_rng(0)
-        x, g = (rng.standard_normal(self.shape, dtype=np.float32) for _ in range(2))
+        x, g = normal(self.shape, self.shape)
         return x, g
 
 
-Case = Chain | Step | Conv | Pool | Matmul | Elementwise | Transform
+def normal(*shapes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    """Normally distributed float32 arrays, the same at every call."""
+    rng = np.random.default_rng(0)
+    return tuple(rng.standard_normal(shape, dtype=np.float32) for shape in shapes)
+
+
+Case = Chain | Step | Conv | Fused | Pool | Matmul | Elementwise | Transform
 
 CONV_PARTS = ("forward", "input grad", "weight grad")
 PARTS = ("forward", "grad")
@@ -266,6 +291,7 @@ CONV_SHAPES = [
     {"n": 64, "c": 32, "h": 28, "k": 32, "r": 3, "pad": 1},
     {"n": 64, "c": 64, "h": 14, "k": 64, "r": 3, "pad": 1},
     {"n": 64, "c": 128, "h": 7, "k": 128, "r": 1},
+    {"n": 64, "c": 64, "h": 28, "k": 64, "r": 3, "pad": 1, "groups": 64},
     {"n": 16, "c": 3, "h": 224, "k": 64, "r": 7, "stride": 2, "pad": 3},
 ]
 
@@ -275,9 +301,11 @@ SUITES: dict[str, list[Case]] = {
         *(Step("lenet8", n) for n in (64, 128)),
         *(Step("emnist16", n) for n in (32, 64, 128, 512)),
         *(Step("deep", n) for n in (64, 128)),
+        *(Step(net, 64) for net in ("deep-norm", "resnet", "separable")),
     ],
     "primitives": [
         *(Conv(**shape, part=part) for shape in CONV_SHAPES for part in CONV_PARTS),
+        *(Fused(64, 28, 16, part) for part in ("forward", "grad", "both")),
         *(Pool(p, 64, 28, 32, part) for p in ("max", "average") for part in PARTS),
         *(Matmul(*shape) for shape in [(64, 2704, 128), (64, 3136, 256), (512,) * 3]),
         *(

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as onp
 
@@ -20,16 +21,15 @@ from autograd_lite import (
 )
 from benchmarks.cases import (
     CHAIN_LINKS,
-    NETS,
     Chain,
     Conv,
     Elementwise,
+    Fused,
     Matmul,
-    Net,
-    Params,
     Pool,
     Step,
 )
+from benchmarks.nets import NETS, Convolve, Dense, Net, Params, forward
 from benchmarks.timing import Job
 from benchmarks.transforms import Transform
 
@@ -47,52 +47,99 @@ def chain(name: str, case: Chain) -> Job:
     return Job(lambda: gradient(*inputs))
 
 
-def apply(net: Net, params: Params, x: onp.ndarray) -> onp.ndarray:
-    """Logits of the classifier `net`: x: (n, 28, 28, 1) -> (n, classes)."""
-    layer = itertools.count(1)
-    for block in net.blocks:
-        for _ in block:
-            p = params[f"conv{next(layer)}"]
-            x = nn.relu(nn.conv(x, p["w"], p["b"], padding=net.padding))
-        x = nn.max_pool(x, 2)
-    x = nn.flatten(x)
-    for i in range(1, len(net.dense) + 1):
-        p = params[f"dense{i}"]
-        x = nn.dense(x, p["w"], p["b"])
-        if i < len(net.dense):
-            x = nn.relu(x)
-    return x
+class Functional:
+    """The layers of a net as functions of `params` and of the running statistics.
+
+    `learned` has the new statistics when the net has run.
+    """
+
+    def __init__(self, params: Params, state: Params) -> None:
+        self.params = params
+        self.state = state
+        self.learned: Params = {}
+
+    def conv(self, name: str, layer: Convolve, x: Any) -> Any:
+        """Convolve, and add the bias."""
+        p = self.params[name]
+        groups = x.shape[-1] if layer.depthwise else 1
+        w, b = p["w"], p.get("b")
+        return nn.conv(x, w, b, stride=layer.stride, padding=layer.pad, groups=groups)
+
+    def dense(self, name: str, layer: Dense, x: Any) -> Any:
+        """Multiply rows with a matrix, and add the bias."""
+        p = self.params[name]
+        return nn.dense(x, p["w"], p["b"])
+
+    def norm(self, name: str, x: Any) -> Any:
+        """Normalise over the batch."""
+        y, self.learned[name] = nn.batch_norm(
+            x, self.params[name], self.state[name], train=True
+        )
+        return y
+
+    def relu(self, x: Any) -> Any:
+        """The positive part."""
+        return nn.relu(x)
+
+    def max_pool(self, x: Any) -> Any:
+        """The maximum of each 2 x 2 window."""
+        return nn.max_pool(x, 2)
+
+    def mean_pool(self, x: Any) -> Any:
+        """The mean of each channel."""
+        return nn.global_avg_pool(x)
+
+    def flatten(self, x: Any) -> Any:
+        """All axes but the first in one."""
+        return nn.flatten(x)
+
+    def add(self, x: Any, y: Any) -> Any:
+        """The sum of two images."""
+        return x + y
+
+
+def loss_and_gradient(net: Net) -> Callable[..., Any]:
+    """(params, state, x, y) -> ((loss, new state), gradients)"""
+
+    def loss(params, state, x, y):
+        library = Functional(params, state)
+        logits = forward(net, library, x)
+        return nn.cross_entropy(logits, y), library.learned
+
+    return value_and_grad(loss, has_aux=True)
 
 
 def optimizer(net: Net) -> optim.Optimizer:
     """The optimiser that the net is trained with."""
     if net.optimizer == "adam":
         return optim.adam(net.learning_rate)
-    return optim.sgd(net.learning_rate, weight_decay=net.weight_decay)
+    descent = optim.momentum if net.optimizer == "momentum" else optim.sgd
+    return descent(net.learning_rate, weight_decay=net.weight_decay)
 
 
 def step(name: str, case: Step) -> Job:
     """A training step; the buffers of gradients and parameters are given up."""
     net = NETS[case.net]
-
-    def loss(params, x, y):
-        return nn.cross_entropy(apply(net, params, x), y)
-
-    loss_and_gradient = value_and_grad(loss)
+    derivative = loss_and_gradient(net)
     opt = optimizer(net)
-    params = net.init()
+    params, running = net.init(), net.init_state()
     state = opt.init(params)
-    batches = itertools.cycle(case.batches())
+    given = case.batches()
+    batches = itertools.cycle(given)
 
     def run() -> float:
-        nonlocal params, state
+        nonlocal params, running, state
         x, y = next(batches)
-        value, gradient = loss_and_gradient(params, x, y)
+        (value, running), gradient = derivative(params, running, x, y)
         updates, state = opt.update(gradient, state, params, donate=True)
         params = optim.apply_updates(params, updates, donate=True)
         return float(value)
 
-    return Job(run, value=lambda: (run(), params))
+    def value() -> Any:
+        (found, _), gradient = derivative(net.init(), net.init_state(), *given[0])
+        return found, gradient
+
+    return Job(run, value, parameters=lambda: params)
 
 
 def conv(name: str, case: Conv) -> Job:
@@ -100,13 +147,28 @@ def conv(name: str, case: Conv) -> Job:
     x, w, g = case.inputs()
 
     def forward(x, w):
-        return nn.conv(x, w, stride=case.stride, padding=case.pad)
+        return nn.conv(x, w, stride=case.stride, padding=case.pad, groups=case.groups)
 
     if case.part == "forward":
         return Job(lambda: forward(x, w))
     if case.part == "input grad":
         return pullback(lambda x: forward(x, w), x, g)
     return pullback(lambda w: forward(x, w), w, g)
+
+
+def fused(name: str, case: Fused) -> Job:
+    """A layer that reads one channel; nothing but its parts says that it is fused."""
+    x, w, b, g = case.inputs()
+
+    def layer(w, b):
+        return nn.max_pool(nn.relu(nn.conv(x, w, b)), 2)
+
+    if case.part == "forward":
+        return Job(lambda: layer(w, b))
+    if case.part == "both":
+        return Job(lambda: vjp(layer, w, b)[1](g))
+    _, pull = vjp(layer, w, b)
+    return Job(lambda: pull(g))
 
 
 def pool(name: str, case: Pool) -> Job:
@@ -159,6 +221,7 @@ BUILDERS: dict[str, Callable[..., Job]] = {
     "chain": chain,
     "step": step,
     "conv": conv,
+    "fused": fused,
     "pool": pool,
     "matmul": matmul,
     "elementwise": elementwise,

@@ -4,34 +4,24 @@ import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from benchmarks import tables
 from benchmarks.cases import SUITES, Case
 from benchmarks.peers import PEERS
+from benchmarks.probes import Limits
 from benchmarks.timing import Ratio, ratio
-from benchmarks.workers import Blocks, Workers
-
-OURS = "autograd_lite"
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How long to measure: alternating rounds, and seconds per block."""
-
-    rounds: int
-    seconds: float
-
-
-FULL = Effort(rounds=15, seconds=0.15)
-QUICK = Effort(rounds=5, seconds=0.05)
+from benchmarks.workers import OURS as OURS
+from benchmarks.workers import REFERENCE, Comparison, Effort, Workers
 
 
 @dataclass(frozen=True)
 class Result:
-    """One contender's time in one case.
+    """What was measured of one contender in one case.
 
     `ratio` is ours over this contender's, None in our own row; `blocks` are the medians
-    of the alternating blocks, in `unit`.
+    of the alternating blocks, in `unit`. `gbs` is the rate in GB/s, `limit` the share
+    of what the machine can do at best, `error` the largest one against float64.
     """
 
     suite: str
@@ -39,19 +29,47 @@ class Result:
     contender: str
     value: float
     unit: str
-    gflops: float | None
-    ratio: Ratio | None
-    blocks: tuple[float, ...]
+    gflops: float | None = None
+    ratio: Ratio | None = None
+    blocks: tuple[float, ...] = ()
+    gbs: float | None = None
+    limit: float | None = None
+    error: float | None = None
+    intensity: float | None = None
 
     def row(self) -> list[str]:
         """The cells of a table."""
-        rate = f"{self.gflops:.0f}" if self.gflops else ""
-        compared = str(self.ratio) if self.ratio else ""
-        return [self.case, self.contender, tables.number(self.value), rate, compared]
+        cells = [
+            self.case,
+            self.contender,
+            tables.number(self.value),
+            f"{self.gflops:.0f}" if self.gflops else "",
+            f"{self.gbs:.1f}" if self.gbs else "",
+            f"{self.limit:.0%}" if self.limit else "",
+            "" if self.error is None else f"{self.error:.0e}",
+            str(self.ratio) if self.ratio else "",
+        ]
+        return cells
 
     def record(self) -> dict[str, object]:
         """What goes into the JSON file."""
         return asdict(self)
+
+
+HEADERS = ["GFLOP/s", "GB/s", "of limit", "error", "ours / theirs [95 %]"]
+
+
+def result_from(record: dict[str, Any]) -> Result:
+    """The result that a record was made of.
+
+    >>> one = Result("steps", "deep", "torch", 2.0, "ms", ratio=Ratio(1.0, 0.9, 1.1))
+    >>> result_from(one.record()) == one
+    True
+    """
+    given = record.get("ratio")
+    compared = Ratio(**given) if given else None
+    blocks = tuple(record.get("blocks", ()))
+    return Result(**{**record, "ratio": compared, "blocks": blocks})
 
 
 def select(suite: str, pattern: str) -> list[Case]:
@@ -65,28 +83,46 @@ def select(suite: str, pattern: str) -> list[Case]:
 
 
 def run_suite(
-    suite: str, cases: Sequence[Case], peers: Sequence[str], effort: Effort
+    suite: str,
+    cases: Sequence[Case],
+    peers: Sequence[str],
+    effort: Effort,
+    limits: Limits,
 ) -> list[Result]:
     """Measure the cases, ours against the peers, and print the table."""
     contenders = {OURS: "benchmarks.ours"}
     contenders |= {name: PEERS[name].module for name in peers}
+    contenders[REFERENCE] = "benchmarks.references"
     results: list[Result] = []
+    repeated = disturbed = 0
     with Workers(contenders) as workers, tables.progress(len(cases)) as step:
         for case in cases:
-            step(case.label)
-            blocks = workers.compare(case, effort.rounds, effort.seconds)
-            results += summarise(suite, case, blocks)
-    show(suite, results, results[0].unit if results else "")
+            step(f"{suite}: {case.label}")
+            found = workers.compare(case, effort)
+            results += summarise(suite, case, found, limits)
+            repeated += found.repeated
+            disturbed += found.disturbed
+    show(suite, results)
+    if repeated or disturbed:
+        print(
+            f"a core was missing in {repeated + disturbed} blocks: "
+            f"{repeated} were measured again, {disturbed} were not"
+        )
     for error in workers.failed.values():
         print(f"left out: {error}")
     return results
 
 
-def summarise(suite: str, case: Case, blocks: Blocks) -> list[Result]:
+def summarise(
+    suite: str, case: Case, found: Comparison, limits: Limits
+) -> list[Result]:
     """One result per contender, from the seconds of its blocks."""
     results = []
-    for name, seconds in blocks.items():
+    flops, nbytes = case.flops, getattr(case, "bytes", 0)
+    least = limits.seconds(flops, nbytes)
+    for name, seconds in found.blocks.items():
         middle = statistics.median(seconds)
+        theirs = None if name == OURS else ratio(found.blocks[OURS], seconds)
         results.append(
             Result(
                 suite=suite,
@@ -94,21 +130,39 @@ def summarise(suite: str, case: Case, blocks: Blocks) -> list[Result]:
                 contender=name,
                 value=middle * case.scale,
                 unit=case.unit,
-                gflops=case.flops / middle / 1e9 if case.flops else None,
-                ratio=None if name == OURS else ratio(blocks[OURS], seconds),
+                gflops=flops / middle / 1e9 if flops else None,
+                ratio=theirs,
                 blocks=tuple(s * case.scale for s in seconds),
+                gbs=nbytes / middle / 1e9 if nbytes else None,
+                limit=least / middle if least else None,
+                error=found.errors.get(name),
+                intensity=flops / nbytes if flops and nbytes else None,
             )
         )
     return results
 
 
-def show(suite: str, results: Sequence[Result], unit: str) -> None:
-    """Print the table of a suite; GFLOP/s only where there are any."""
+def show(suite: str, results: Sequence[Result]) -> None:
+    """Print the table of a suite."""
     if not results:
         print(f"{suite}: no case matches the filter")
         return
-    headers = ["case", "library", unit, "GFLOP/s", "ours / theirs [95 %]"]
-    rows = [headers, *(result.row() for result in results)]
-    if not any(result.gflops for result in results):
-        rows = [[*row[:3], *row[4:]] for row in rows]
-    tables.show_table(suite, rows[0], rows[1:])
+    tables.show_table(suite, *table(results))
+
+
+def table(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
+    """Headers and cells; a column that says nothing is left out.
+
+    Where the units differ, each value has its own.
+
+    >>> table([Result("startup", "import", "numpy", 80.0, "ms")])
+    (['case', 'library', 'ms'], [['import', 'numpy', '80']])
+    """
+    units = {result.unit for result in results}
+    rows = [result.row() for result in results]
+    if len(units) > 1:
+        for row, result in zip(rows, results):
+            row[2] += f" {result.unit}"
+    headers = ["case", "library", "value" if len(units) > 1 else min(units), *HEADERS]
+    used = [i for i in range(len(headers)) if i < 3 or any(row[i] for row in rows)]
+    return [headers[i] for i in used], [[row[i] for i in used] for row in rows]

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from time import perf_counter
 
 from benchmarks import tables
-from benchmarks.cases import NETS, Step
-from benchmarks.run import OURS, Result
+from benchmarks.cases import Step
+from benchmarks.run import Result, show
 from benchmarks.timing import ratio
+from benchmarks.workers import OURS, Effort
 
+FIRST_NETS = ("lenet8", "deep")
 IMPORTS = {"numpy": "import numpy", OURS: f"import {OURS}"}
 FIRST_STEP = "from benchmarks.{file} import step; from benchmarks.cases import Step; "
 FIRST_STEP += "step({name!r}, Step({net!r}, 64)).run()"
@@ -73,19 +75,24 @@ def first_step(net: str) -> str:
     return f"first step of {Step(net, 64).label}"
 
 
-def measure(pattern: str, peers: list[str], rounds: int) -> list[Result]:
+def measure(pattern: str, peers: list[str], effort: Effort) -> list[Result]:
     """Results of the cases whose label matches a regular expression, case ignored."""
     wanted = re.compile(pattern, re.IGNORECASE)
-    nets = [net for net in NETS if wanted.search(first_step(net))]
+    rounds = effort.rounds
+    nets = [net for net in FIRST_NETS if wanted.search(first_step(net))]
     imports = measure_imports(2 * rounds + 1) if wanted.search("import") else []
-    return [*imports, *measure_first_steps(nets, peers, rounds // 2)]
+    results = [*imports, *measure_first_steps(nets, peers, max(1, rounds // 2))]
+    show("startup", results)
+    return results
 
 
 def _first_steps(net: str, peers: list[str], rounds: int) -> list[Result]:
-    codes = {OURS: FIRST_STEP.format(file="ours", name=OURS, net=net)}
-    if "torch nhwc" in peers:
-        name = "torch nhwc"
-        codes[name] = FIRST_STEP.format(file="peers.torch", name=name, net=net)
+    modules = {OURS: "ours"}
+    modules |= {p: f"peers.{p}" for p in peers if p in ("torch", "jax")}
+    codes = {
+        name: FIRST_STEP.format(file=file, name=name, net=net)
+        for name, file in modules.items()
+    }
     with tempfile.TemporaryDirectory() as empty:
         cold = fresh_process(codes[OURS], {"NUMBA_CACHE_DIR": empty})
     times: dict[str, list[float]] = {name: [] for name in codes}
@@ -113,7 +120,6 @@ def _result(
         contender=name,
         value=statistics.median(seconds) * 1e3,
         unit="ms",
-        gflops=None,
         ratio=ratio(ours, seconds) if ours else None,
         blocks=tuple(s * 1e3 for s in seconds),
     )

@@ -4,8 +4,11 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 HAS_RICH = importlib.util.find_spec("rich") is not None
+
+WIDE = 160  # characters of a line in a file or a pipe
 
 Row = Sequence[str]
 
@@ -52,7 +55,8 @@ def _rich_table(title: str, headers: Row, rows: Sequence[Row]) -> None:
 
     table = Table(title=title, title_justify="left", title_style="bold")
     for i, header in enumerate(headers):
-        table.add_column(header, justify="left" if i < 2 else "right")
+        side: Literal["left", "right"] = "left" if i < 2 else "right"
+        table.add_column(header, justify=side, no_wrap=i > 0)
     case = None
     for row in rows:
         if case not in (None, row[0]):
@@ -60,7 +64,7 @@ def _rich_table(title: str, headers: Row, rows: Sequence[Row]) -> None:
         # A case is named once, before its first contender.
         table.add_row("" if row[0] == case else row[0], *row[1:])
         case = row[0]
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
 
 
 @contextmanager

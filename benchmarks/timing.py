@@ -11,16 +11,51 @@ import numpy as np
 class Job:
     """What a contender made of a case: `run` is timed, `value` is what it computes.
 
-    `value()` returns arrays in autograd_lite's layout, so that tests can compare
-    contenders; by default it is what `run` returns.
+    `value()` returns arrays in autograd_lite's layout, comparable between contenders;
+    by default it is what `run` returns. Of a training step these are the first loss and
+    its gradients, and `parameters()` returns what the steps have made so far.
     """
 
     run: Callable[[], object]
     value: Callable[[], object] | None = None
+    parameters: Callable[[], object] | None = None
 
     def result(self) -> object:
         """The values computed, comparable between contenders."""
         return self.value() if self.value else self.run()
+
+    def arrays(self) -> list[np.ndarray]:
+        """The same as a list, in the order of the keys of dicts."""
+        return arrays_of(self.result())
+
+
+def arrays_of(value: object) -> list[np.ndarray]:
+    """The arrays in nested dicts, lists and tuples.
+
+    >>> arrays_of({"b": [1.0], "a": (2, 3)})
+    [array(2), array(3), array(1.)]
+    """
+    if isinstance(value, dict):
+        value = [value[key] for key in sorted(value)]
+    if isinstance(value, list | tuple):
+        return [array for part in value for array in arrays_of(part)]
+    return [np.asarray(value)]
+
+
+def largest_error(found: Sequence[np.ndarray], true: Sequence[np.ndarray]) -> float:
+    """The largest difference, relative to the largest element of its array.
+
+    >>> largest_error([np.array([1.0, 2.5])], [np.array([1.0, 2.0])])
+    0.25
+    """
+    errors = [0.0]
+    for a, b in zip(found, true, strict=True):
+        if a.shape != b.shape:
+            raise ValueError(f"compared arrays of shapes {a.shape} and {b.shape}")
+        if b.size:
+            scale = np.abs(b).max() or 1.0
+            errors.append(float(np.abs(a - b).max() / scale))
+    return max(errors)
 
 
 def time_calls(run: Callable[[], object], calls: int, warm: int = 1) -> list[float]:

@@ -3,25 +3,63 @@
 Thread pools of two libraries in one process disturb each other (OpenMP's and OpenBLAS's
 threads spin while they wait), so each contender has a process, and only one of them
 works at a time. They alternate block by block, so that a slow minute of the machine
-meets all of them.
+meets all of them, and a block in which a core was missing is measured again.
 """
 
 import importlib
 import multiprocessing
 import statistics
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from benchmarks import timing
 from benchmarks.cases import Case
+from benchmarks.probes import Cores
+
+OURS = "autograd_lite"
+REFERENCE = "reference"
 
 # Spinning threads of the contender that worked before have gone to sleep after this.
 PAUSE = 0.02
 
 # contender -> seconds per call, one median per block
 Blocks = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure: alternating rounds, and seconds per block.
+
+    `repeats` is the most blocks of one contender, in one case, that are measured again.
+    """
+
+    rounds: int
+    seconds: float
+    repeats: int
+
+
+FULL = Effort(rounds=11, seconds=0.12, repeats=11)
+QUICK = Effort(rounds=3, seconds=0.03, repeats=2)
+
+
+@dataclass
+class Comparison:
+    """What came of a case: blocks of times, and each contender's error.
+
+    `repeated` counts the blocks that were measured again, `disturbed` those that stayed
+    although a core was missing: on a busy machine they would have no end.
+    """
+
+    blocks: Blocks
+    errors: dict[str, float]
+    repeated: int = 0
+    disturbed: int = 0
 
 
 class WorkerError(RuntimeError):
@@ -49,6 +87,10 @@ class Worker:
     def block(self, calls: int) -> list[float]:
         """Seconds of each of `calls` calls of the prepared case."""
         return self._ask("block", calls)
+
+    def arrays(self) -> list[np.ndarray]:
+        """What the prepared case computes."""
+        return self._ask("arrays", None)
 
     @property
     def running(self) -> bool:
@@ -86,7 +128,8 @@ def serve(pipe: Connection, name: str, module: str) -> None:
             job = build(name, module, argument)
             pipe.send(timing.time_calls(job.run, calls=3, warm=2)[-1] if job else None)
         elif job is not None:
-            pipe.send(timing.time_calls(job.run, argument))
+            answer = request == "block"
+            pipe.send(timing.time_calls(job.run, argument) if answer else job.arrays())
 
 
 def build(name: str, module: str, case: Case) -> timing.Job | None:
@@ -98,11 +141,13 @@ def build(name: str, module: str, case: Case) -> timing.Job | None:
 class Workers:
     """The contenders of a run; a context manager that ends their processes.
 
-    `contenders` maps a name to the module with its BUILDERS; the first is ours.
+    `contenders` maps a name to the module with its BUILDERS; the first is ours. One
+    called "reference" is not timed: the others' errors are measured against it.
     """
 
     def __init__(self, contenders: dict[str, str]) -> None:
         self.failed: dict[str, WorkerError] = {}
+        self._cores = Cores()
         self._workers = [Worker(*item) for item in contenders.items()]
 
     def __enter__(self) -> "Workers":
@@ -114,28 +159,59 @@ class Workers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._cores.close()
         for worker in self._workers:
             worker.close()
 
-    def compare(self, case: Case, rounds: int, seconds: float) -> Blocks:
-        """Medians of `rounds` alternating blocks of about `seconds` each.
+    def compare(self, case: Case, effort: Effort) -> Comparison:
+        """Medians of alternating blocks, and errors.
 
         A peer that fails is noted in `failed` and left out; ours has to work.
         """
-        ready = self._prepare(case)
-        calls = {w: timing.calls_for(seconds, duration) for w, duration in ready}
-        blocks: Blocks = {worker.name: [] for worker in calls}
-        for turn in range(rounds):
+        timed = [w for w in self._workers if w.name != REFERENCE]
+        ready = self._prepare(case, timed)
+        calls = {w: timing.calls_for(effort.seconds, time) for w, time in ready}
+        found = Comparison({worker.name: [] for worker in calls}, {})
+        budget = dict.fromkeys(calls, effort.repeats)
+        self._settled()
+        for turn in range(effort.rounds):
             order = list(calls) if turn % 2 else list(reversed(calls))
             for worker in order:
-                time.sleep(PAUSE)
-                times = worker.block(calls[worker])
-                blocks[worker.name].append(statistics.median(times))
-        return blocks
+                block = self._block(worker, calls[worker], budget, found)
+                found.blocks[worker.name].append(block)
+        found.errors |= self._errors(case, list(calls))
+        return found
 
-    def _prepare(self, case: Case) -> list[tuple[Worker, float]]:
+    def _block(
+        self, worker: Worker, calls: int, budget: dict[Worker, int], found: Comparison
+    ) -> float:
+        """The median of one block that had all cores, or of the last one allowed."""
+        while True:
+            times = worker.block(calls)
+            whole = self._settled()
+            if whole or not budget[worker]:
+                found.disturbed += not whole
+                return statistics.median(times)
+            budget[worker] -= 1
+            found.repeated += 1
+
+    def _settled(self) -> bool:
+        """Whether all cores are there, when spinning threads have gone to sleep."""
+        time.sleep(PAUSE)
+        return self._cores.all_there()
+
+    def _errors(self, case: Case, workers: list[Worker]) -> dict[str, float]:
+        judges = [w for w in self._workers if w.name == REFERENCE]
+        if not any(duration is not None for _, duration in self._prepare(case, judges)):
+            return {}
+        true = judges[0].arrays()
+        return {w.name: timing.largest_error(w.arrays(), true) for w in workers}
+
+    def _prepare(
+        self, case: Case, workers: Iterable[Worker]
+    ) -> list[tuple[Worker, float]]:
         ready = []
-        for worker in self._workers:
+        for worker in workers:
             if worker.name in self.failed:
                 continue
             try:

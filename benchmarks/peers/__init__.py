@@ -9,6 +9,7 @@ class Peer(NamedTuple):
 
     library: str
     note: str
+    best: bool = True
 
     @property
     def module(self) -> str:
@@ -18,17 +19,15 @@ class Peer(NamedTuple):
 
 PEERS = {
     "autograd": Peer("autograd", "HIPS autograd"),
-    "mygrad": Peer("mygrad", "MyGrad, memory guard off, its faster form"),
-    "jax": Peer("jax", "JAX, not compiled"),
-    "jax jit": Peer("jax", "JAX, compiled by jit"),
-    "torch": Peer("torch", "PyTorch eager, NCHW"),
-    "torch nhwc": Peer("torch", "PyTorch eager, channels_last"),
-    "torch nhwc malloc": Peer(
-        "torch", "PyTorch eager, channels_last, malloc told to keep large blocks"
-    ),
+    "mygrad": Peer("mygrad", "MyGrad, its memory guard off"),
+    "jax": Peer("jax", "JAX, compiled by jit, NHWC, max-pool by reshape"),
+    "jax eager": Peer("jax", "JAX, not compiled", best=False),
+    "torch": Peer("torch", "PyTorch eager, channels_last, malloc keeps large blocks"),
+    "torch nhwc": Peer("torch", "PyTorch eager, channels_last", best=False),
+    "torch nchw": Peer("torch", "PyTorch eager, its own layout", best=False),
 }
 
 
 def installed() -> dict[str, Peer]:
-    """The peers whose library can be imported."""
+    """The peers whose library can be imported, in every form."""
     return {name: peer for name, peer in PEERS.items() if find_spec(peer.library)}

@@ -1,13 +1,15 @@
 """PyTorch's code for every case, in eager mode.
 
-"torch" uses PyTorch's own layout, NCHW; "torch nhwc" its channels_last format; "torch
-nhwc malloc" also has glibc keep large blocks instead of mapping them anew each step.
+"torch" is its best form: the channels_last format, and glibc told to keep large blocks
+instead of mapping them anew each step. "torch nhwc" leaves glibc alone, "torch nchw"
+has PyTorch's own layout as well.
 """
 
 import ctypes
 import itertools
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,16 +17,15 @@ import torch.nn.functional as F
 
 from benchmarks.cases import (
     CHAIN_LINKS,
-    NETS,
     Chain,
     Conv,
     Elementwise,
+    Fused,
     Matmul,
-    Net,
-    Params,
     Pool,
     Step,
 )
+from benchmarks.nets import NETS, Convolve, Dense, Net, Params, forward
 from benchmarks.timing import Job
 from benchmarks.transforms import Transform
 
@@ -52,8 +53,8 @@ def filters(name: str, w: np.ndarray) -> torch.Tensor:
 
 def as_format(name: str, x: torch.Tensor) -> torch.Tensor:
     """A copy of x that nothing else holds."""
-    last = name.startswith("torch nhwc")
-    kind = torch.channels_last if last else torch.contiguous_format
+    plain = name == "torch nchw"
+    kind = torch.contiguous_format if plain else torch.channels_last
     return x.clone(memory_format=kind)
 
 
@@ -72,70 +73,88 @@ def chain(name: str, case: Chain) -> Job | None:
     return Job(run, value=lambda: tuple(g.numpy() for g in run()))
 
 
-class Classifier(torch.nn.Module):
-    """The classifier `net` with given parameters."""
+class Module:
+    """The layers of a net, and its parameters and running statistics as tensors."""
 
-    def __init__(self, name: str, net: Net, params: Params) -> None:
-        super().__init__()
-        self.net = net
-        self.weights = torch.nn.ParameterDict()
-        for layer, p in params.items():
-            if layer.startswith("conv"):
-                w = filters(name, p["w"])
-            else:
-                w = torch.from_numpy(self._flatten_order(layer, p["w"]).T.copy())
-            self.weights[f"{layer}_w"] = w
-            self.weights[f"{layer}_b"] = torch.from_numpy(p["b"].copy())
+    def __init__(self, name: str, net: Net) -> None:
+        self.form = name
+        self.params = {
+            layer: {leaf: self._tensor(value) for leaf, value in p.items()}
+            for layer, p in net.init().items()
+        }
+        self.state = {
+            layer: {leaf: torch.from_numpy(value) for leaf, value in p.items()}
+            for layer, p in net.init_state().items()
+        }
 
-    def _flatten_order(
-        self, layer: str, w: np.ndarray, back: bool = False
-    ) -> np.ndarray:
-        """Reorder the first dense layer's rows: (h, w, c) to PyTorch's (c, h, w)."""
-        if layer != "dense1":
-            return w
-        height, width, channels = self.net.pooled_shape()
-        rows = np.arange(len(w)).reshape(height, width, channels)
-        order = rows.transpose(2, 0, 1).ravel()
-        return w[np.argsort(order)] if back else w[order]
+    def _tensor(self, value: np.ndarray) -> torch.Tensor:
+        if value.ndim == 4:
+            return filters(self.form, value).requires_grad_()
+        return torch.from_numpy(value.T.copy()).requires_grad_()
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits of x: (n, 1, 28, 28) -> (n, classes)."""
-        layer, weights = itertools.count(1), self.weights
-        pad = 0 if self.net.padding == "VALID" else 1
-        for block in self.net.blocks:
-            for _ in block:
-                i = next(layer)
-                w, b = weights[f"conv{i}_w"], weights[f"conv{i}_b"]
-                x = F.relu(F.conv2d(x, w, b, padding=pad))
-            x = F.max_pool2d(x, 2)
-        x = x.flatten(1)
-        for i in range(1, len(self.net.dense) + 1):
-            x = F.linear(x, weights[f"dense{i}_w"], weights[f"dense{i}_b"])
-            if i < len(self.net.dense):
-                x = F.relu(x)
-        return x
+    def parameters(self) -> list[torch.Tensor]:
+        """What the optimiser updates."""
+        return [leaf for p in self.params.values() for leaf in p.values()]
 
-    def numpy(self) -> Params:
-        """The parameters in autograd_lite's layout."""
-        found: Params = {}
-        for key, tensor in self.weights.items():
-            layer, leaf = key.split("_")
-            value = tensor.detach().numpy()
-            if value.ndim == 4:
-                value = value.transpose(2, 3, 1, 0)
-            elif value.ndim == 2:
-                value = self._flatten_order(layer, value.T, back=True)
-            found.setdefault(layer, {})[leaf] = value
-        return found
+    def conv(self, name: str, layer: Convolve, x: torch.Tensor) -> torch.Tensor:
+        """Convolve, and add the bias."""
+        p = self.params[name]
+        groups = x.shape[1] if layer.depthwise else 1
+        return F.conv2d(x, p["w"], p.get("b"), layer.stride, layer.pad, groups=groups)
+
+    def dense(self, name: str, layer: Dense, x: torch.Tensor) -> torch.Tensor:
+        """Multiply rows with a matrix, and add the bias."""
+        return F.linear(x, self.params[name]["w"], self.params[name]["b"])
+
+    def norm(self, name: str, x: torch.Tensor) -> torch.Tensor:
+        """Normalise over the batch; the statistics are updated in place."""
+        p, state = self.params[name], self.state[name]
+        return F.batch_norm(
+            x, state["mean"], state["var"], p["scale"], p["bias"], training=True
+        )
+
+    def relu(self, x: torch.Tensor) -> torch.Tensor:
+        """The positive part."""
+        return F.relu(x)
+
+    def max_pool(self, x: torch.Tensor) -> torch.Tensor:
+        """The maximum of each 2 x 2 window."""
+        return F.max_pool2d(x, 2)
+
+    def mean_pool(self, x: torch.Tensor) -> torch.Tensor:
+        """The mean of each channel."""
+        return x.mean((2, 3))
+
+    def flatten(self, x: torch.Tensor) -> torch.Tensor:
+        """In the order (h, w, c), which channels_last has in memory: no copy."""
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+    def add(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """The sum of two images."""
+        return x + y
 
 
-def optimizer(net: Net, model: Classifier) -> torch.optim.Optimizer:
+def to_numpy(tree: dict[str, dict[str, torch.Tensor]]) -> Params:
+    """Tensors, parameters or their gradients, as arrays in autograd_lite's layout."""
+
+    def array(tensor: torch.Tensor) -> np.ndarray:
+        value = tensor.detach().numpy()
+        return value.transpose(2, 3, 1, 0) if value.ndim == 4 else value.T
+
+    return {
+        layer: {leaf: array(tensor) for leaf, tensor in p.items()}
+        for layer, p in tree.items()
+    }
+
+
+def optimizer(net: Net, module: Module) -> torch.optim.Optimizer:
     """The optimiser that the net is trained with, in its fused form."""
     if net.optimizer == "adam":
-        return torch.optim.Adam(model.parameters(), net.learning_rate, fused=True)
+        return torch.optim.Adam(module.parameters(), net.learning_rate, fused=True)
     return torch.optim.SGD(
-        model.parameters(),
+        module.parameters(),
         net.learning_rate,
+        momentum=0.9 if net.optimizer == "momentum" else 0.0,
         weight_decay=net.weight_decay,
         fused=True,
     )
@@ -143,33 +162,38 @@ def optimizer(net: Net, model: Classifier) -> torch.optim.Optimizer:
 
 def step(name: str, case: Step) -> Job:
     """A training step."""
-    if name == "torch nhwc malloc":
-        keep_large_blocks()
     net = NETS[case.net]
-    model = Classifier(name, net, net.init())
-    opt = optimizer(net, model)
-    batches = itertools.cycle(
-        [(images(name, x), torch.from_numpy(y)) for x, y in case.batches()]
-    )
+    module = Module(name, net)
+    opt = optimizer(net, module)
+    given = [(images(name, x), torch.from_numpy(y)) for x, y in case.batches()]
+    batches = itertools.cycle(given)
 
     def run() -> float:
         x, y = next(batches)
         opt.zero_grad(set_to_none=True)
-        loss = F.cross_entropy(model(x), y)
+        loss = F.cross_entropy(forward(net, module, x), y)
         loss.backward()
         opt.step()
         return loss.item()
 
-    return Job(run, value=lambda: (run(), model.numpy()))
+    def value() -> Any:
+        fresh, (x, y) = Module(name, net), given[0]
+        loss = F.cross_entropy(forward(net, fresh, x), y)
+        gradients = iter(torch.autograd.grad(loss, fresh.parameters()))
+        tree = {
+            layer: {leaf: next(gradients) for leaf in p}
+            for layer, p in fresh.params.items()
+        }
+        return loss.item(), to_numpy(tree)
+
+    return Job(run, value, parameters=lambda: to_numpy(module.params))
 
 
-def conv(name: str, case: Conv) -> Job | None:
+def conv(name: str, case: Conv) -> Job:
     """A convolution's forward pass, or the gradient of one of its arguments."""
-    if name == "torch nhwc malloc":
-        return None
     arrays = case.inputs()
     x, w, g = images(name, arrays[0]), filters(name, arrays[1]), images(name, arrays[2])
-    options = {"stride": case.stride, "padding": case.pad}
+    options = {"stride": case.stride, "padding": case.pad, "groups": case.groups}
     if case.part == "forward":
         run = no_grad(lambda: F.conv2d(x, w, **options))
         return Job(run, value=lambda: run().permute(0, 2, 3, 1).numpy())
@@ -179,10 +203,33 @@ def conv(name: str, case: Conv) -> Job | None:
     return Job(run, value=lambda: run().permute(back).numpy())
 
 
-def pool(name: str, case: Pool) -> Job | None:
+def fused(name: str, case: Fused) -> Job:
+    """The layer of one channel, or the gradients of its filters and bias."""
+    arrays = case.inputs()
+    x, w, g = images(name, arrays[0]), filters(name, arrays[1]), images(name, arrays[3])
+    w, b = w.requires_grad_(), torch.from_numpy(arrays[2]).requires_grad_()
+
+    def layer() -> torch.Tensor:
+        return F.max_pool2d(F.relu(F.conv2d(x, w, b)), 2)
+
+    if case.part == "forward":
+        run = no_grad(layer)
+        return Job(run, value=lambda: run().permute(0, 2, 3, 1).numpy())
+    y = layer()
+
+    def gradient() -> tuple[torch.Tensor, ...]:
+        out = layer() if case.part == "both" else y
+        return torch.autograd.grad(out, (w, b), g, retain_graph=case.part == "grad")
+
+    def value() -> Any:
+        w_bar, b_bar = gradient()
+        return w_bar.permute(2, 3, 1, 0).numpy(), b_bar.numpy()
+
+    return Job(gradient, value)
+
+
+def pool(name: str, case: Pool) -> Job:
     """A pool's forward pass, or its gradient."""
-    if name == "torch nhwc malloc":
-        return None
     x, g = (images(name, value) for value in case.inputs())
     pooling = F.max_pool2d if case.name == "max" else F.avg_pool2d
     if case.part == "forward":
@@ -251,12 +298,25 @@ def transform(name: str, case: Transform) -> Job | None:
     return Job(lambda: derivative(*arguments))
 
 
-BUILDERS = {
+def tuned(builder: Callable[..., Job | None]) -> Callable[..., Job | None]:
+    """The builder, with glibc tuned first where the contender is "torch"."""
+
+    def build(name: str, case: Any) -> Job | None:
+        if name == "torch":
+            keep_large_blocks()
+        return builder(name, case)
+
+    return build
+
+
+FORMS: dict[str, Callable[..., Job | None]] = {
     "chain": chain,
     "step": step,
     "conv": conv,
+    "fused": fused,
     "pool": pool,
     "matmul": matmul,
     "elementwise": elementwise,
     "transform": transform,
 }
+BUILDERS = {kind: tuned(builder) for kind, builder in FORMS.items()}

@@ -4,6 +4,7 @@ import numpy
 import pytest
 
 import autograd_lite.numpy as np
+import autograd_lite.scipy.linalg as scipy_linalg
 from autograd_lite import grad, vjp, vmap
 from autograd_lite.errors import (
     AutogradError,
@@ -70,6 +71,30 @@ def test_ravel_in_memory_order(order, axes):
     y, pullback = vjp(f, A)
     numpy.testing.assert_array_equal(y, f(A))
     numpy.testing.assert_array_equal(pullback(f(A**2))[0], A**2)
+
+
+@pytest.mark.parametrize("later", ["K", "A"])
+@pytest.mark.parametrize(
+    "copied",
+    [
+        lambda x: x.copy(),
+        lambda x: x.copy("F"),
+        lambda x: np.copy(x),
+        lambda x: np.copy(x, "C"),
+        lambda x: np.array(x, order="C"),
+        lambda x: np.asarray(x, order="F"),
+        lambda x: np.asfortranarray(x),
+        lambda x: np.ascontiguousarray(x),
+    ],
+)
+def test_copies_lie_in_the_order_asked_for(copied, later):
+    for x in (A, numpy.asfortranarray(A), A[::-1, ::2]):
+        y, pullback = vjp(lambda x: copied(x).ravel(later), x)
+        numpy.testing.assert_array_equal(y, copied(x).ravel(later))
+        places = numpy.empty_like(x)
+        places[...] = A[: x.shape[0], : x.shape[1]]
+        g = copied(places).ravel(later)
+        numpy.testing.assert_array_equal(pullback(g)[0], places)
 
 
 def test_memory_order_is_refused_where_it_is_not_defined():
@@ -225,6 +250,52 @@ def test_spaced_integers_are_rounded_down():
         return x.sum() * found.sum()
 
     grad(loss)(numpy.array([-2.5, 7.1]))
+
+
+@pytest.mark.parametrize("f", [np.max, np.min, np.nanmax, np.maximum.reduce])
+def test_extrema_of_nothing_are_the_initial_value(f):
+    empty = numpy.zeros((0, 3), numpy.float32)
+
+    def loss(x, y):
+        found = f(x, axis=0, initial=y)
+        assert found.shape == (3,)
+        assert f(x, axis=0, initial=2.5, keepdims=True).tolist() == [[2.5] * 3]
+        return found.sum()
+
+    x_bar, y_bar = grad(loss, argnums=(0, 1))(empty, 2.0)
+    assert (x_bar.shape, x_bar.dtype, y_bar) == ((0, 3), numpy.float32, 3)
+    with pytest.raises(ValueError, match="no identity"):
+        grad(lambda x: f(x, axis=0).sum())(empty)
+
+
+def test_an_initial_value_stands_where_all_is_nan():
+    x = numpy.array([[numpy.nan, 1.0], [numpy.nan, 3.0]])
+    for f, sign in ((np.nanmax, 1), (np.nanmin, -1)):
+        y, pullback = vjp(
+            lambda x, y, f=f: f(x, axis=0, initial=y), sign * x, sign * 0.5
+        )
+        assert y.tolist() == [sign * 0.5, sign * 3.0]
+        x_bar, y_bar = pullback(numpy.array([2.0, 7.0]))
+        assert (x_bar.tolist(), y_bar) == ([[0, 0], [0, 7]], 2)
+
+
+@pytest.mark.parametrize("f", [np.max, np.min, np.maximum.reduce, np.sum, np.prod])
+def test_an_initial_value_does_not_widen(f):
+    x = numpy.ones(3, numpy.float32)
+    y, _ = vjp(lambda x: f(x, initial=numpy.float64(2)), x)
+    assert y.dtype == f(x, initial=numpy.float64(2)).dtype == numpy.float32
+
+
+def test_an_empty_list_takes_nothing():
+    x = numpy.ones((2, 3))
+    assert grad(lambda x: np.take(x, [], 1).sum() + x.take([]).sum())(x).sum() == 0
+
+
+def test_refusals_name_the_function_as_users_call_it():
+    with pytest.raises(UnsupportedError, match=r"scipy\.linalg\.qr: pivoting=True"):
+        grad(lambda x: scipy_linalg.qr(x, pivoting=True)[1].sum())(numpy.eye(2))
+    with pytest.raises(UnsupportedError, match=r"^np\.median: overwrite_input=True"):
+        grad(lambda x: np.median(x, overwrite_input=True))(numpy.ones(2))
 
 
 def test_small_things():

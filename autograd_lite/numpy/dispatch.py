@@ -89,10 +89,18 @@ def _supported(
             kept[name] = value
         elif not _is_default(value, parameters[name].default):
             raise UnsupportedError(
-                f"np.{numpy_function.__name__}: {name}={value!r} is not supported for "
-                f"traced arrays. Supported are {', '.join(sorted(allowed))}."
+                f"{_public_name(numpy_function)}: {name}={value!r} is not supported "
+                f"for traced arrays. Supported are {', '.join(sorted(allowed))}."
             )
     return (args[:n] if n else args), kept
+
+
+def _public_name(function: Fun) -> str:
+    """Return how users call a function of NumPy or SciPy: np.sum, scipy.linalg.qr."""
+    module = [part for part in function.__module__.split(".") if part[0] != "_"]
+    return ".".join(["np" if module[0] == "numpy" else module[0], *module[1:]]) + (
+        f".{function.__name__}"
+    )
 
 
 def _is_default(value: Any, default: Any) -> bool:

@@ -13,7 +13,15 @@ from ..ops import basic
 from ..ops import shape as ops
 from ..ops.index import getitem
 from .dispatch import axis_of, has_tracer, implements, operand
-from .shapes import atleast_1d, atleast_2d, atleast_3d, expand_dims, moveaxis, ravel
+from .shapes import (
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    expand_dims,
+    laid_out,
+    moveaxis,
+    ravel,
+)
 
 # -- arrays from lists ----------------------------------------------------------------
 
@@ -29,7 +37,7 @@ def array(object: Any, dtype: Any = None, *, ndmin: int = 0, **layout: Any) -> A
     if not has_tracer((object,)):
         return np.array(object, dtype, ndmin=ndmin, **layout)
     _check_layout("array", layout)
-    x = operand(object)
+    x = laid_out(operand(object), layout.get("order"))
     if x.ndim < ndmin:
         x = x.reshape((1,) * (ndmin - x.ndim) + x.shape)
     return x if dtype is None else x.astype(dtype)
@@ -60,17 +68,17 @@ def asanyarray(a: Any, dtype: Any = None, **layout: Any) -> Any:
 
 
 def ascontiguousarray(a: Any, dtype: Any = None, **layout: Any) -> Any:
-    """Return a contiguous array; a tracer is returned unchanged."""
+    """Return an array that is contiguous in C's order, of at least one axis."""
     if not has_tracer((a,)):
         return np.ascontiguousarray(a, dtype, **layout)
-    return atleast_1d(array(a, dtype, **layout))
+    return atleast_1d(laid_out(array(a, dtype, **layout), "C"))
 
 
 def asfortranarray(a: Any, dtype: Any = None, **layout: Any) -> Any:
-    """Return an array in Fortran's order; a tracer is returned unchanged."""
+    """Return an array in Fortran's order, of at least one axis."""
     if not has_tracer((a,)):
         return np.asfortranarray(a, dtype, **layout)
-    return atleast_1d(array(a, dtype, **layout))
+    return atleast_1d(laid_out(array(a, dtype, **layout), "F"))
 
 
 def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> Any:
@@ -84,8 +92,11 @@ def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> Any:
 
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    """Return a copy; a tracer, which nobody can write to, is returned unchanged."""
-    return operand(a)
+    """Return a copy; a tracer, which nobody can write to, only in the order asked for.
+
+    Nothing is copied where it lies in that order already.
+    """
+    return laid_out(operand(a), order)
 
 
 @implements(np.astype)

@@ -183,7 +183,7 @@ _METHODS: dict[str, Any] = {
     "reshape": _reshape,
     "transpose": _transpose,
     "astype": _astype,
-    "copy": lambda self, order="C": self,
+    "copy": lambda self, order="C": shapes.laid_out(self, order),
     "conj": lambda self: ew.conjugate(self),
     "conjugate": lambda self: ew.conjugate(self),
     "flatten": lambda self, order="C": shapes.ravel(self, order),

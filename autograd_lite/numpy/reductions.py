@@ -171,8 +171,17 @@ def max(
 ) -> Any:
     """Return the maximum over axes; elements that tie share the gradient evenly."""
     a = _prepared(a, where=where, filler=-math.inf)
-    top = red.max(a, axis=reduced_axes(axis, a.ndim), keepdims=keepdims)
-    return top if initial is None else ew.maximum(top, initial)
+    if initial is not None and a.size == 0:
+        top = _filled(a, axis, keepdims, -math.inf)
+    else:
+        top = red.max(a, axis=reduced_axes(axis, a.ndim), keepdims=keepdims)
+    return top if initial is None else ew.maximum(top, started(initial, top))
+
+
+def _filled(a: Any, axis: Axis, keepdims: bool, filler: float) -> np.ndarray:
+    """Return what a reduction of an empty array starts from, in place of its result."""
+    shape = np.sum(np.empty(a.shape), axis=axis, keepdims=keepdims).shape
+    return np.full(shape, filler, np.result_type(a.dtype, np.float16))
 
 
 @implements(np.min, np.amin)
@@ -186,8 +195,11 @@ def min(
 ) -> Any:
     """Return the minimum over axes; elements that tie share the gradient evenly."""
     a = _prepared(a, where=where, filler=math.inf)
-    bottom = red.min(a, axis=reduced_axes(axis, a.ndim), keepdims=keepdims)
-    return bottom if initial is None else ew.minimum(bottom, initial)
+    if initial is not None and a.size == 0:
+        bottom = _filled(a, axis, keepdims, math.inf)
+    else:
+        bottom = red.min(a, axis=reduced_axes(axis, a.ndim), keepdims=keepdims)
+    return bottom if initial is None else ew.minimum(bottom, started(initial, bottom))
 
 
 amax = max

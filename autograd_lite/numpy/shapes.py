@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..batching import Batched
-from ..core import Tracer
+from ..core import Tracer, concrete
 from ..errors import ArgumentError, ShapeError, UnsupportedError
 from ..ops import basic
 from ..ops import shape as ops
@@ -78,6 +78,18 @@ def _resolved(new: Any, a: Any) -> tuple[int, ...]:
     if math.prod(new) != a.size or -1 in new:
         raise ShapeError(f"cannot reshape {a.shape}, {a.size} elements, to {new}")
     return new
+
+
+def laid_out(a: Any, order: str | None) -> Any:
+    """Return `a` so that the array inside a tracer lies in memory in order "C" or "F".
+
+    That shows in what the orders "A" and "K" mean later on. Other orders keep what is.
+    """
+    if order == "F":
+        return transpose(laid_out(transpose(a), "C"))
+    if order != "C" or concrete(a).flags.c_contiguous:
+        return a
+    return basic.reshape(basic.reshape(a, shape=(a.size,)), shape=a.shape)
 
 
 def _in_memory(a: Any) -> Any:

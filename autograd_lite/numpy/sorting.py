@@ -58,7 +58,8 @@ def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") 
         a, axis = ravel(a), 0
     axis = axis_of(axis, a.ndim)
     n = a.shape[axis]
-    indices = operand(indices)
+    listed = isinstance(indices, (list, tuple)) and not np.size(indices)
+    indices = np.asarray(indices, int) if listed else operand(indices)
     if mode == "wrap":
         indices = indices % n
     elif mode == "clip":

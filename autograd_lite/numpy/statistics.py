@@ -133,6 +133,8 @@ def _nan_extremum(
     a = operand(a)
     missing = ew.isnan(a)
     found = extremum(ew.where(missing, worst, a), axis, keepdims=keepdims, **options)
+    if options["initial"] is not None:
+        return found
     empty = np.all(missing, axis=reduced_axes(axis, a.ndim), keepdims=keepdims)
     return ew.where(empty, math.nan, found)
 

@@ -63,5 +63,6 @@ def locate(
     finally:
         tape.open = False
         tape.release()
-    if index < len(tape.lines) and tape.entries[index][1] is primitive:
+    # By name: a checkpoint or a custom rule is another primitive in each run.
+    if index < len(tape.lines) and tape.entries[index][1].name == primitive.name:
         error.add_note(f"{primitive.name} was called at {tape.lines[index]}")

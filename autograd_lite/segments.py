@@ -15,9 +15,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .arguments import Flat, Operation, highest
+from .blame import annotate
 from .core import Primitive, Trace, Tracer
 from .ops.basic import add
-from .reverse import Tape, Variable, as_array, as_tuple, new_tape, slot_of, strip
+from .reverse import (
+    FAILURES,
+    Tape,
+    Variable,
+    as_array,
+    as_tuple,
+    new_tape,
+    slot_of,
+    strip,
+)
 
 Save = Callable[[str, int], bool]  # name of a primitive, bytes of its results
 
@@ -258,16 +268,21 @@ def apply(primitive: Primitive, args: Flat, params: dict[str, Any]) -> Any:
 
 def taped(fun: Callable[..., Flat], xs: Flat, gs: Flat) -> Flat:
     """Return the cotangents of the arguments of a flat function, run for them."""
+
+    def record(tape: Tape) -> Flat:
+        return fun(*[tape.variable(x) for x in xs])
+
     tape = new_tape()
     try:
-        variables = [tape.variable(x) for x in xs]
-        ends = [slot_of(tape, y) for y in fun(*variables)]
+        ends = [slot_of(tape, y) for y in record(tape)]
     finally:
         tape.open = False
     seeds = [(s, g) for s, g in zip(ends, _taken(gs)) if s is not None]
-    wanted = [x.slot for x in variables]
-    del variables
-    return tape.backward(_drained(seeds), wanted)
+    try:
+        return tape.backward(_drained(seeds), range(len(xs)))
+    except FAILURES as error:
+        annotate(error, tape, record)
+        raise
 
 
 def _taken(gs: Flat) -> list[Any]:

@@ -27,7 +27,7 @@ from autograd_lite import (
     vjp,
     vmap,
 )
-from autograd_lite.errors import ArgumentError
+from autograd_lite.errors import ArgumentError, RuleError
 from autograd_lite.testing import check_grads
 
 X = np.array([[0.3, -0.7], [1.1, 0.2]])
@@ -451,3 +451,26 @@ def test_jacobians_through_all_ways():
             warnings.simplefilter("ignore")
             found = jacobian(way(lambda x: anp.exp(x) @ x))(X)
         np.testing.assert_allclose(found, jacobian(lambda x: anp.exp(x) @ x)(X))
+
+
+@primitive
+def broken(x):
+    return x * 1
+
+
+defvjp(broken, lambda ans, x: lambda g: np.ones(7))
+
+
+def test_an_error_of_the_walk_back_names_the_lines_inside_and_outside():
+    def f(x):
+        y = broken(x)  # inside
+        return anp.sum(y)
+
+    def outer(x):
+        return checkpoint(f)(x) * 2  # outside
+
+    with pytest.raises(RuleError) as caught:
+        grad(outer)(X)
+    notes = "\n".join(caught.value.__notes__)
+    assert "broken was called at" in notes and "# inside" in notes
+    assert "checkpoint of f was called at" in notes and "# outside" in notes

@@ -523,3 +523,19 @@ def test_linear_maps_made_of_custom_functions_are_transformed_in_turn(kind):
     )
     assert grad(lambda x: vmap(push(x))(Y).sum())(0.3) == pytest.approx(2 * Y.sum())
     assert hessian(lambda x: push(x[0])(x[1]))(X[:2]).tolist() == [[0, 2], [2, 0]]
+
+
+def test_an_error_in_bwd_names_the_line_of_the_call():
+    @custom_vjp
+    def fun(x):
+        return x * 2
+
+    fun.defvjp(lambda x: (fun(x), x), lambda x, g: (g @ np.ones(7),))
+
+    def user(x):
+        y = fun(x)  # the line
+        return y.sum()
+
+    with pytest.raises(ValueError) as caught:
+        grad(user)(X)
+    assert "y = fun(x)  # the line" in "".join(caught.value.__notes__)

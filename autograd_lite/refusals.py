@@ -172,5 +172,6 @@ def functional_update(frame: FrameType) -> str:
         update = _UPDATES.get(type(statement.op))
     if update is None or not isinstance(target, ast.Subscript):
         return "x = x.at[index].set(v)"
-    x, index = ast.unparse(target.value), ast.unparse(target.slice)
-    return f"{x} = {x}.at[{index}].{update.format(ast.unparse(value))}"
+    x, at = target.value, ast.Attribute(target.value, "at", ast.Load())
+    new = ast.unparse(ast.Subscript(at, target.slice, ast.Load()))
+    return f"{ast.unparse(x)} = {new}.{update.format(ast.unparse(value))}"

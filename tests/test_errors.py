@@ -211,6 +211,15 @@ def test_a_refused_assignment_is_shown_rewritten():
     assert text.endswith("y = y.at[1:].add(x[0])")
 
 
+def test_a_refused_assignment_to_several_axes_is_shown_as_python():
+    def fun(x):
+        x[1:, 0] = 3 * x[0, 0]
+        return x.sum()
+
+    text = error_of(TracerMutationError, grad(fun), numpy.ones((2, 2)))
+    assert text.endswith("x = x.at[1:, 0].set(3 * x[0, 0])")
+
+
 def test_a_refused_assignment_with_more_on_its_line():
     def commented(x):
         p = {"w": 2 * x}

@@ -19,8 +19,10 @@ import autograd_lite.misc.optimizers
 import autograd_lite.test_util
 from autograd_lite import differential_operators as ops
 from autograd_lite import extend, grad, jvp, tree
+from autograd_lite import stop_gradient as getval
 from autograd_lite.errors import ArgumentError, GradientCheckError, NonScalarOutputError
 from autograd_lite.misc import const_graph
+from autograd_lite.misc.fixed_points import fixed_point
 from autograd_lite.test_util import check_grads as check_in_hips_form
 from autograd_lite.test_util import check_jvp, check_vjp, combo_check
 from autograd_lite.testing import check_grads
@@ -304,6 +306,32 @@ def test_combinations_are_all_checked():
 
 def test_const_graph_is_a_partial_function():
     assert const_graph(f, 0.5)(4.0) == f(0.5, 4.0)
+
+
+@pytest.mark.peer("autograd")
+def test_fixed_points_agree_with_autograd():
+    import autograd
+    from autograd.misc.fixed_points import fixed_point as their_fixed_point
+
+    def loss(a, fixed_point):  # the square roots
+        x0, far = np.ones(2), lambda x, y: np.max(np.abs(x - y))
+        x = fixed_point(lambda a: lambda x: (x + a / x) / 2, a, x0, far, 1e-12)
+        return (x**3)[0] + x[1]
+
+    a = np.array([2.0, 3.0])
+    theirs = autograd.grad(loss)(a, their_fixed_point)
+    close(ops.grad(loss)(a, fixed_point), theirs)
+    close(theirs, np.array([1.5 * np.sqrt(2), 0.5 / np.sqrt(3)]))
+    curvature = ops.hessian(lambda a: loss(a, fixed_point))(a)
+    close(curvature, np.diag([0.75 / np.sqrt(2), -0.25 * 3**-1.5]))
+
+
+def test_getval_is_stop_gradient():
+    def loss(x):
+        assert type(getval(x)) is np.ndarray
+        return np.sum(x * getval(x))
+
+    assert ops.grad(loss)(np.array([2.0, 3.0])).tolist() == [2, 3]
 
 
 def test_nothing_of_this_is_loaded_by_the_library():

@@ -59,6 +59,17 @@ def test_a_list_of_tracers_is_an_array_to_ours_and_explained_by_numpys():
         grad(lambda x: numpy.exp([x[0], x[1]]).sum())(numpy.ones(2))
 
 
+def test_safe_where_inside_vmap_says_what_to_write():
+    x = numpy.array([0.0, 4.0])
+    with pytest.raises(UnsupportedError, match=r"np\.where\(c, f\(np\.where\(c"):
+        vmap(lambda x: np.safe_where(x > 0, np.sqrt, np.abs, x))(x)
+
+    def instead(x):
+        return np.where(x > 0, np.sqrt(np.where(x > 0, x, 1.0)), np.abs(x))
+
+    assert vmap(grad(instead))(x).tolist() == [0, 0.25]
+
+
 # -- memory order ---------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import NUMPY_EQUIVALENT
+from ..core import NUMPY_EQUIVALENT, is_tracer
 from ..errors import ArgumentError, ShapeError, UnsupportedError
 from ..ops import elementwise as ew
 from ..ops.basic import cast
@@ -179,6 +179,12 @@ def safe_where(
     >>> print(grad(loss)(np.array([0.0, 4.0])))
     [0.   0.25]
     """
+    if is_tracer(condition):
+        raise UnsupportedError(
+            "safe_where: inside vmap the condition c differs from element to element. "
+            "Keep the elements of the other branch away from f by a number that suits "
+            "it: np.where(c, f(np.where(c, x, 1.0)), g(x))"
+        )
     condition = np.asarray(condition)
     if condition.dtype != bool:
         raise ArgumentError(

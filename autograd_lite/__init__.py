@@ -35,6 +35,7 @@ from .policies import policy
 from .scalar import scalar_primitive
 
 if _typing.TYPE_CHECKING:
+    from .benchmarking import benchmark
     from .debug import debug_nans, profile, tape
     from .differential_operators import make_jvp, make_vjp
 else:
@@ -52,7 +53,7 @@ __all__ = [
     "value_and_jacobian", "linearize", "linear_transpose",
     "elementwise_grad", "holomorphic_grad", "make_vjp", "make_jvp",
     "checkpoint", "checkpoint_sequential", "custom_vjp", "custom_jvp", "scan",
-    "policy", "debug_nans", "tape", "profile",
+    "policy", "debug_nans", "tape", "profile", "benchmark",
     "scalar_primitive", "custom_root", "fixed_point",
     "primitive", "elementwise", "defvjp", "defvjp_argnums", "defjvp", "defbatch",
 ]

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 # public name -> the module that has it
 PLACES: Final = {
+    "benchmark": "benchmarking",
     "debug_nans": "debug",
     "make_jvp": "differential_operators",
     "make_vjp": "differential_operators",

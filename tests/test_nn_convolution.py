@@ -126,7 +126,7 @@ def test_the_three_contractions_are_adjoint(case):
     assert abs(np.vdot(y, g) - by_weight) <= 1e-13 * scale
 
 
-@settings(max_examples=20)
+@settings(max_examples=15)
 @given(geometries(largest=3))
 def test_every_geometry_to_second_order(case):
     x_shape, w_shape, keywords = case
@@ -248,6 +248,7 @@ def test_conv_transpose_is_pytorchs(case, padding, more):
 
     (n, *size, _), w_shape, keywords = case
     rank, groups = len(size), keywords["groups"]
+    n = max(1, n)  # of an empty batch PyTorch checks no sizes
     x, w = normal((n, *size, w_shape[-1])), normal(w_shape, seed=1)
     window = {name: keywords[name] for name in ("stride", "dilation", "groups")}
     window["output_padding"] = tuple(
@@ -259,7 +260,7 @@ def test_conv_transpose_is_pytorchs(case, padding, more):
     try:
         expected = theirs(*tensors, padding=padding, **window).numpy()
     except RuntimeError:
-        return  # nothing remains of the image, or no image is there
+        return  # nothing remains of the image
     with plain_kernels():
         ours = nn.conv_transpose(x, w, b, padding=padding, **window)
         first = nn.conv_transpose(

@@ -86,7 +86,7 @@ def windows_of(x, window, stride, padding, dilation, ceil_mode):
     return found
 
 
-@settings(max_examples=80)
+@settings(max_examples=60)
 @given(pools(), st.sampled_from(DTYPES), st.booleans(), st.booleans())
 def test_pools_are_their_specification(case, dtype, ceil_mode, counted):
     shape, (window, stride, padding, dilation) = case
@@ -121,7 +121,7 @@ def test_pools_are_their_specification(case, dtype, ceil_mode, counted):
     assert found.dtype == again.dtype == dtype
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(pools(largest=4), st.booleans())
 def test_pools_to_second_order(case, ceil_mode):
     shape, (*geometry, dilation) = case
@@ -222,8 +222,8 @@ def test_pools_are_pytorchs(case, ceil_mode, counted):
 # -- windows in general ------------------------------------------------------------
 
 
-@settings(max_examples=30)
-@given(pools(largest=5))
+@settings(max_examples=20)
+@given(pools(largest=4))
 def test_unfold_and_fold_are_adjoint_and_make_a_convolution(case):
     shape, (window, stride, padding, dilation) = case
     x = normal(shape)

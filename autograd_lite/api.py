@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -193,6 +193,12 @@ def jvp(
     >>> print(y, y_dot)
     9.0 6.0
     """
+    for what, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, (tuple, list)):
+            raise ArgumentError(
+                f"jvp: {what} is {type(given).__name__}: expected a tuple, one tree "
+                "per argument, as in jvp(fun, (x,), (x_dot,))"
+            )
     leaves, treedef = tree.flatten(tuple(primals))
     values = float_leaves(leaves, primals)
     x_dots = matching_leaves(tuple(tangents), treedef, values, "tangent", "primal")
@@ -220,10 +226,24 @@ def flat_version(
             out, aux = split_aux(out)
             extras.append(aux)
         outs, outdef = tree.flatten(out)
+        if not all(map(_is_value, outs)):
+            raise DifferentiationTypeError(_no_value(fun, outs))
         found[:] = [outdef]
         return outs
 
     return flat, lambda: found[0]
+
+
+def _is_value(x: Any) -> bool:
+    return hasattr(x, "dtype") or isinstance(x, (bool, int, float, complex, str))
+
+
+def _no_value(fun: Fun, outs: list[Any]) -> str:
+    kinds = sorted({type(x).__name__ for x in outs if not _is_value(x)})
+    return (
+        f"{_name(fun)} returned {', '.join(kinds)}: expected arrays and numbers, in "
+        "dict, list, tuple, named tuple, dataclass or a class given to tree.register"
+    )
 
 
 def wraps(fun: Fun, what: str) -> Callable[[Fun], Fun]:
@@ -255,7 +275,9 @@ def selector(
     if wrt is not None:
         return _by_name(fun, wrt)
     single = isinstance(argnums, (int, np.integer))
-    numbers = [int(argnums)] if isinstance(argnums, (int, np.integer)) else [*argnums]
+    numbers: list[Any] = [argnums]
+    if isinstance(argnums, Iterable):
+        numbers = [*argnums]
     if not all(isinstance(n, (int, np.integer)) for n in numbers):
         raise ArgumentError(
             f"argnums={argnums!r}: expected positions of arguments, an int or several; "

@@ -441,3 +441,22 @@ def test_a_gradient_step_can_be_differentiated():
 def test_argnums_that_are_no_positions_are_refused(argnums):
     with pytest.raises(ArgumentError, match=r"argnums=.*wrt="):
         grad(lambda x: x * x, argnums)(1.0)
+
+
+def test_jvp_says_how_primals_are_given():
+    with pytest.raises(ArgumentError, match="primals is float: expected a tuple"):
+        jvp(np.sin, 1.0, 1.0)
+    with pytest.raises(ArgumentError, match="tangents is ndarray: expected a tuple"):
+        jvp(np.sin, (np.ones(2),), np.ones(2))
+
+
+@pytest.mark.parametrize("argnums", [1.0, None, (0, 1.0)])
+def test_argnums_are_ints(argnums):
+    with pytest.raises(ArgumentError, match="expected positions of arguments"):
+        grad(lambda x, y: x * y, argnums)
+
+
+def test_a_generator_is_no_result():
+    for transformed in (lambda f, x: jvp(f, (x,), (x,)), lambda f, x: vmap(f)(x)):
+        with pytest.raises(TypeError, match="returned generator: expected arrays"):
+            transformed(lambda x: (y for y in (x, x)), np.ones(2))

@@ -71,13 +71,14 @@ def _torn(probe: Probe, analytic: float, estimate: Estimate) -> Finding | None:
     noise = BARS * probe.rounding / look.step
     if bend <= BENT * probe.scale(analytic, estimate.value) + noise:
         return None
-    probe = probe.measured()
+    known, probe = probe, probe.measured()
     scale = probe.scale(analytic, estimate.value)
     look, bend = probe.glance()
     if not bend > BENT * scale + BARS * probe.rounding / look.step:
         return None
     right, left = probe.slopes()
-    if _bent(right, left, scale):
+    # A kink nearby looks like noise: with shorter steps the point may be none.
+    if _bent(right, left, scale) and _bent(*known.slopes(), scale):
         return _kink(probe, analytic, estimate, right, left)
     return None
 

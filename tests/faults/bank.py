@@ -7,6 +7,7 @@ beside the rule.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -157,7 +158,7 @@ AXES: list[Row] = [
     (
         on_square(f.CENTRED),
         "mean over both axes",
-        lambda np, g, ans, x: (g - np.sum(g) / x.size,),
+        lambda np, g, ans, x: (g - np.sum(g) / math.prod(x.shape),),
     ),
     (
         on_square(f.WEIGHTED),

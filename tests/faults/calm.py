@@ -8,6 +8,7 @@ derivative jumps; "inconclusive" is right where values have more noise than slop
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -46,7 +47,7 @@ ANYWHERE: Final[dict[str, Unary]] = {
     "identity": lambda np, x: 1.0 * x,
     "square": lambda np, x: x * x,
     "sum": lambda np, x: np.sum(x * 3),
-    "mean of squares": lambda np, x: np.sum(x * x) / x.size,
+    "mean of squares": lambda np, x: np.sum(x * x) / math.prod(x.shape),
     "reciprocal": lambda np, x: 1 / x,
     "cancels": lambda np, x: x - x,
     "constant": lambda np, x: 0 * x + 2.0,

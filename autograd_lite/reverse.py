@@ -55,6 +55,8 @@ class Tape(Trace):
 
     __slots__ = ("avals", "entries", "failed", "held")
 
+    defers = True  # whether operations may wait for what follows, to be done in one
+
     def __init__(self) -> None:
         super().__init__()
         self.entries: list[Entry] = []
@@ -126,6 +128,16 @@ class Tape(Trace):
             small = x.nbytes <= SMALL_INPUT
             x = x.copy(order="K") if small else self._hold(x)
         return self.variable(x)
+
+    def keep(self, array: Any) -> Any:
+        """Return a captured array for an operation that comes later, as `input` does.
+
+        Where it is locked rather than copied, that is the array itself.
+        """
+        if array.nbytes <= SMALL_INPUT:
+            return array.copy(order="K")
+        self._hold(array)
+        return array
 
     def lend(self, y: Any) -> Any:
         """Return a result for the caller to read only, until `release`."""

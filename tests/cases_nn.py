@@ -8,13 +8,17 @@ import numpy as np
 import specifications_nn as spec
 from cases import APART, MATRIX, Case, apart, between, normal, with_constants
 from scipy.special import expit
+from specifications import conv_forward
 
-from autograd_lite.ops import dense, layers, normalise, pool
+from autograd_lite.ops import dense, fused, layers, normalise, pool
 
 LABELS = np.array([1, 3, 0])
 PLAIN = {"window": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0))}
 WIDE = {"window": (3, 2), "stride": (2, 1), "padding": ((1, 0), (1, 1))}
 IMAGES, ODD = (2, 4, 6, 3), (2, 5, 5, 3)
+
+
+FUSED = {"padding": ((1, 0), (0, 1)), "window": (2, 2), "stride": (2, 2)}
 
 
 def softmax(x: Any, axis: Any) -> Any:
@@ -102,6 +106,44 @@ def winners(x: Any, **geometry: Any) -> Any:
     """Return maxima and codes."""
     y, code = spec.max_pool(x, **geometry)
     return y, code.astype(np.uint8)
+
+
+def layer_winners(x: Any, w: Any, b: Any, padding: Any, **pool: Any) -> Any:
+    """Return what a layer of convolution, ReLU and max-pool makes, and codes."""
+    y = conv_forward(x, w, b, (1, 1), padding).astype(x.dtype)
+    y, code = winners(y, **pool, padding=((0, 0), (0, 0)))
+    positions = pool["window"][0] * pool["window"][1]
+    return np.maximum(y, 0), np.where(y <= 0, positions, code).astype(np.uint8)
+
+
+def layer_at(
+    x: Any, w: Any, b: Any, code: Any, padding: Any, window: Any, stride: Any
+) -> Any:
+    """Return the convolution at the positions of a code, 0 where there is no such."""
+    y = conv_forward(x, w, b, (1, 1), padding).astype(x.dtype)
+    dead = code == window[0] * window[1]
+    named = np.where(dead, 0, code)
+    geometry = {"window": window, "stride": stride, "padding": ((0, 0), (0, 0))}
+    return np.where(dead, y.dtype.type(0), gather(y, named, **geometry))
+
+
+def layers_fused() -> list[Case]:
+    """The rows of a layer of convolution, ReLU and max-pool."""
+    shapes = (2, 6, 5, 1), (3, 3, 1, 3), (3,)
+    make = normal(*shapes)
+    code = layer_winners(*make(np.random.default_rng(0)), **FUSED)[1]
+    kinds: dict[str, Any] = {"params": FUSED, "axes0": False}
+    return [
+        Case(
+            fused.conv_relu_pool_winners,
+            apart(*shapes),
+            layer_winners,
+            order=0,
+            constant=False,
+            **kinds,
+        ),
+        Case(fused.conv_relu_pool, with_constants(make, code), layer_at, **kinds),
+    ]
 
 
 def pools(shape: Any, note: str, geometry: dict[str, Any]) -> list[Case]:
@@ -199,6 +241,7 @@ CASES = [
         lambda x, w, b: x @ w + b,
         axes0=False,
     ),
+    *layers_fused(),
     *pools(IMAGES, "2x2", PLAIN),
     *pools(ODD, "overlapping", WIDE),
 ]

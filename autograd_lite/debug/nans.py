@@ -78,6 +78,8 @@ class WatchedTape(Tape):
 
     __slots__ = ("entered",)
 
+    defers = False  # results are looked at where they are made
+
     inf = True
 
     def __init__(self) -> None:

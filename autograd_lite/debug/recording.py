@@ -82,9 +82,8 @@ class NotingTape(Tape):
         self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
     ) -> Any:
         """Record an operation, and note how it was called."""
-        recorded = len(self.entries)
         ans = super().process(primitive, args, params)
-        if len(self.entries) > recorded:
+        if primitive.differentiable:
             self.notes.append(note(args, params))
         return ans
 

@@ -200,7 +200,7 @@ class TimedTape(Tape):
         self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
     ) -> Any:
         """Record an operation, and how long it takes."""
-        session, recorded = self.session, len(self.entries)
+        session = self.session
         outer, session.nested = session.nested, 0.0
         start = perf_counter()
         try:
@@ -210,7 +210,7 @@ class TimedTape(Tape):
             self.samples.append(sample)
             if session.noting:
                 self._note(primitive, args, params, ans)
-            if len(self.entries) > recorded:
+            if primitive.differentiable:
                 self._time_pullbacks(sample)
         finally:
             session.nested = outer + perf_counter() - start

@@ -13,6 +13,7 @@ Images are `(n, h, w, c)`, kernels `(r, s, c, k)`, dense weights `(inputs, outpu
 (2, 13, 13, 8)
 """
 
+from ..fusing import fusion
 from .activations import (
     gelu,
     leaky_relu,
@@ -73,6 +74,7 @@ __all__ = [
     "dropout",
     "flatten",
     "fold",
+    "fusion",
     "gelu",
     "global_avg_pool",
     "global_max_pool",

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ..errors import ArgumentError
+from ..fusing import rectify
 from ..ops import layers as ops
 from ..ops.basic import cast
 from ..ops.elementwise import tanh
@@ -19,7 +20,7 @@ def relu(x: Any) -> Any:
     >>> relu([-1.0, 2.0])
     array([0., 2.])
     """
-    return ops.relu(as_real(x, "x"))
+    return rectify(as_real(x, "x"))
 
 
 def leaky_relu(x: Any, slope: float = 0.01) -> Any:

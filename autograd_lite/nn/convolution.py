@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..errors import ArgumentError, ShapeError
+from ..fusing import convolve
 from ..ops import conv as ops
 from ..ops.basic import reshape
 from ..ops.windows import (
@@ -91,9 +92,7 @@ def _checked_bias(x: Any, w: Any, b: Any, channels: int) -> Any:
 
 
 def _direct(x: Any, w: Any, b: Any, groups: int, window: dict[str, Any]) -> Any:
-    if b is None:
-        return ops.conv(x, w, groups=groups, **window)
-    return ops.conv_bias(x, w, b, groups=groups, **window)
+    return convolve(x, w, b, groups=groups, **window)
 
 
 def _im2col(x: Any, w: Any, b: Any, groups: int, window: dict[str, Any]) -> Any:

@@ -1,0 +1,443 @@
+"""Convolution, bias, ReLU and max-pool in one pass, for images of few channels.
+
+With one input channel the arithmetic of a convolution is little, and most of the time
+goes into writing its result, rectifying that and pooling it. Here the results behind
+one pooled pixel are computed together and never leave the registers: what is written is
+their maximum and a code that says who won. Backward, the code selects which of them
+receives the cotangent, and the sums of the weights' gradient stay in registers too.
+
+Vectors lie along the output channels. Each pixel is loaded once per pooled pixel and
+multiplied with every tap that meets it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from . import memory
+from .columns import even
+from .conv_fast import Frame, lanes_of, tiles_fit
+from .conv_tiles import frame_rows
+from .geometry import Geometry, Pair
+from .launch import Array, Launch, compiled, launch, run
+from .micro import Emitter, Tile, emitted, machine
+
+# Numba's key of a kernel doesn't tell who emitted it; see micro.py.
+_STAMP: Final = zlib.crc32(Path(__file__).read_bytes())
+
+# Taps of one filter, and products of one pooled pixel: all are written out.
+_MOST_TAPS: Final = 28
+_MOST_PRODUCTS: Final = 160
+
+# Bytes of an image that a task works on, and pieces to cut a batch into. Fixed, for the
+# sums of the weights' gradient may not depend on the number of threads.
+_BLOCK_BYTES: Final = 1 << 15
+_TASKS: Final = 8
+_CHUNKS: Final = 16
+
+
+class Pooled(NamedTuple):
+    """The literal part of a kernel: a pool's window over a filter's taps.
+
+    `taps_across` counts the taps of a kernel row in all channels.
+    """
+
+    height: int
+    width: int
+    taps_down: int
+    taps_across: int
+    channels: int
+    lanes: int
+    itemsize: int
+    masked: bool
+
+    @property
+    def taps(self) -> int:
+        """The number of weights of a filter."""
+        return self.taps_down * self.taps_across
+
+    @property
+    def positions(self) -> int:
+        """The number of places in the pool's window; the code of what ReLU zeroed."""
+        return self.height * self.width
+
+    def literal(self) -> tuple[int, ...]:
+        """Return the ints that stand for this."""
+        return (*map(int, self), _STAMP)
+
+    def products(self) -> Any:
+        """Yield pixels (row, column) with the (position, tap) pairs that meet them."""
+        for row in range(self.height + self.taps_down - 1):
+            for column in range((self.width - 1) * self.channels + self.taps_across):
+                yield (row, column), [*self._met(row, column)]
+
+    def _met(self, row: int, column: int) -> Any:
+        for position in range(self.positions):
+            down = row - position // self.width
+            across = column - position % self.width * self.channels
+            if 0 <= down < self.taps_down and 0 <= across < self.taps_across:
+                yield position, down * self.taps_across + across
+
+
+class _Kernel(Emitter):
+    """Writes the instructions for one row of pooled pixels and a vector of channels."""
+
+    def __init__(self, builder: ir.IRBuilder, shape: Pooled) -> None:
+        tile = Tile(1, 1, shape.lanes, shape.itemsize, shape.masked)
+        super().__init__(builder, tile)
+        self.shape = shape
+        self.codes = ir.VectorType(ir.IntType(8 * shape.itemsize), shape.lanes)
+        self.bytes = ir.VectorType(ir.IntType(8), shape.lanes)
+        self.zero = ir.Constant(self.vector, None)
+
+    def code(self, position: int) -> ir.Constant:
+        """Return a position in every lane."""
+        return ir.Constant(self.codes, [position] * self.shape.lanes)
+
+    def multiply_add(self, a: ir.Value, b: ir.Value, total: ir.Value) -> ir.Value:
+        """Return a * b + total."""
+        fma = self.function(f"llvm.fma.{self.suffix}", self.vector, [self.vector] * 3)
+        return self.builder.call(fma, [a, b, total])
+
+    def byte_pointer(self, address: ir.Value) -> ir.Value:
+        """Turn an address to a pointer to a vector of codes in memory."""
+        return self.builder.inttoptr(address, self.bytes.as_pointer())
+
+    def store_code(self, code: ir.Value, address: ir.Value, mask: Any) -> None:
+        """Store positions as bytes, or those on the mask."""
+        value = self.builder.trunc(code, self.bytes)
+        pointer = self.byte_pointer(address)
+        if mask is None:
+            self.builder.store(value, pointer, align=1)
+            return
+        kinds = [self.bytes, pointer.type, ir.IntType(32), self.mask]
+        name = f"llvm.masked.store.v{self.shape.lanes}i8.p0"
+        store = self.function(name, ir.VoidType(), kinds)
+        self.builder.call(store, [value, pointer, ir.IntType(32)(1), mask])
+
+    def load_code(self, address: ir.Value, mask: Any) -> ir.Value:
+        """Load positions from bytes; lanes off the mask are zero."""
+        pointer = self.byte_pointer(address)
+        if mask is None:
+            value = self.builder.load(pointer, align=1, typ=self.bytes)
+        else:
+            kinds = [pointer.type, ir.IntType(32), self.mask, self.bytes]
+            name = f"llvm.masked.load.v{self.shape.lanes}i8.p0"
+            load = self.function(name, self.bytes, kinds)
+            rest = ir.Constant(self.bytes, None)
+            value = self.builder.call(load, [pointer, ir.IntType(32)(1), mask, rest])
+        return self.builder.zext(value, self.codes)
+
+    def winner(self, values: list[ir.Value]) -> tuple[ir.Value, ir.Value]:
+        """Return the rectified maximum and the position that it comes from.
+
+        The first of equal values wins, a NaN wins over all. Where ReLU makes a zero,
+        the code is a position that there is not.
+        """
+        builder = self.builder
+        best, code = values[0], self.code(0)
+        for position, value in enumerate(values[1:], 1):
+            larger = builder.fcmp_unordered(">", value, best)
+            number = builder.fcmp_ordered("ord", best, self.zero)
+            wins = builder.and_(larger, number)
+            best = builder.select(wins, value, best)
+            code = builder.select(wins, self.code(position), code)
+        dead = builder.fcmp_ordered("<=", best, self.zero)
+        best = builder.select(dead, self.zero, best)
+        return best, builder.select(dead, self.code(self.shape.positions), code)
+
+    def forward(self, x: Any, w: Any, targets: Any, counts: Any) -> None:
+        """Emit `pooled_row`."""
+        builder, shape = self.builder, self.shape
+        (x, x_row, x_step), (w, w_row), (y, code) = x, w, targets
+        count, y_step, lanes = counts
+        (mask,) = self.masks(lanes)
+        weights = [
+            self.load(self.at(self.pointer(w), (w_row, tap)), mask)
+            for tap in range(shape.taps + 1)
+        ]
+        with cgutils.for_range(builder, count) as loop:
+            pixels = self.moved(x, x_step, loop.index)
+            sums = [weights[-1]] * shape.positions
+            for (row, column), met in shape.products():
+                one = ir.IntType(64)(1)
+                value = self.broadcast(self.at(pixels, (x_row, row), (one, column)))
+                for position, tap in met:
+                    product = self.multiply_add(value, weights[tap], sums[position])
+                    sums[position] = product
+            best, position = self.winner(sums)
+            self.store(best, self.moved(y, y_step, loop.index), mask)
+            place = builder.add(code, builder.mul(y_step, loop.index))
+            self.store_code(position, place, mask)
+
+    def moved(self, address: ir.Value, step: ir.Value, index: ir.Value) -> ir.Value:
+        """Return the pointer `step * index` elements behind an address."""
+        offset = self.builder.mul(step, index)
+        pointer = self.pointer(address)
+        return self.builder.gep(pointer, [offset], source_etype=self.scalar)
+
+    def backward(self, x: Any, sums: Any, sources: Any, counts: Any) -> None:
+        """Emit `pooled_row_grad`."""
+        builder, shape = self.builder, self.shape
+        (x, x_row, x_step), (target, target_row), (g, code) = x, sums, sources
+        count, g_step, lanes = counts
+        (mask,) = self.masks(lanes)
+        places = [
+            self.at(self.pointer(target), (target_row, tap))
+            for tap in range(shape.taps + 1)
+        ]
+        cells = [
+            cgutils.alloca_once_value(builder, self.load(place, mask))
+            for place in places
+        ]
+        for place, cell in zip(places, cells):
+            builder.store(self.load(place, mask), cell)
+        with cgutils.for_range(builder, count) as loop:
+            cotangent = self.load(self.moved(g, g_step, loop.index), mask)
+            place = builder.add(code, builder.mul(g_step, loop.index))
+            self.add_products(
+                *(cells, self.moved(x, x_step, loop.index), x_row, cotangent),
+                self.load_code(place, mask),
+            )
+        for place, cell in zip(places, cells):
+            self.store(builder.load(cell, typ=self.vector), place, mask)
+
+    def add_products(
+        self, cells: list[Any], pixels: Any, x_row: Any, cotangent: Any, code: Any
+    ) -> None:
+        """Add what one pooled pixel contributes to the gradients."""
+        builder, shape = self.builder, self.shape
+        sums = [builder.load(cell, typ=self.vector) for cell in cells]
+        shares = []
+        for position in range(shape.positions):
+            here = builder.icmp_unsigned("==", code, self.code(position))
+            shares.append(builder.select(here, cotangent, self.zero))
+        alive = builder.icmp_unsigned("!=", code, self.code(shape.positions))
+        received = builder.select(alive, cotangent, self.zero)
+        sums[-1] = builder.fadd(sums[-1], received)
+        for (row, column), met in shape.products():
+            one = ir.IntType(64)(1)
+            value = self.broadcast(self.at(pixels, (x_row, row), (one, column)))
+            for position, tap in met:
+                sums[tap] = self.multiply_add(value, shares[position], sums[tap])
+        for cell, total in zip(cells, sums):
+            builder.store(total, cell)
+
+
+def _pooled(literal: Any) -> Pooled:
+    *sizes, masked, _ = [item.literal_value for item in literal.types]
+    height, width, down, across, channels, lanes, itemsize = sizes
+    return Pooled(height, width, down, across, channels, lanes, itemsize, bool(masked))
+
+
+_KINDS: Final = [types.UniTuple(types.int64, n) for n in (3, 2, 2, 3)]
+
+
+@emitted
+def pooled_row(typing_context, literal, x, w, targets, counts):
+    """Compute a row of pooled pixels in one vector of channels.
+
+    x: `(address, row stride, stride of the pool)`, w: `(address, row stride)`, a row
+    for each tap and the bias, targets: addresses of results and codes, counts:
+    `(pixels, their stride, lanes of the vector)`.
+    """
+    shape = _pooled(literal)
+
+    def emit(context, builder, signature, arguments):
+        unpacked = [cgutils.unpack_tuple(builder, item) for item in arguments[1:]]
+        _Kernel(builder, shape).forward(*unpacked)
+        return context.get_dummy_value()
+
+    return types.void(literal, *_KINDS), emit
+
+
+@emitted
+def pooled_row_grad(typing_context, literal, x, sums, sources, counts):
+    """Add a row's part of the gradients of weights and bias to the rows at `sums`.
+
+    x and counts are those of `pooled_row`, sources: addresses of cotangents and codes.
+    """
+    shape = _pooled(literal)
+
+    def emit(context, builder, signature, arguments):
+        unpacked = [cgutils.unpack_tuple(builder, item) for item in arguments[1:]]
+        _Kernel(builder, shape).backward(*unpacked)
+        return context.get_dummy_value()
+
+    return types.void(literal, *_KINDS), emit
+
+
+@cache
+def _forward_task(literal: tuple[int, ...]) -> int:
+    """Return the address of a task that computes some pooled rows of one image.
+
+    Arrays: x, the weights of each tap and the bias, y, codes.
+    """
+    pool_down, taps_down, lanes, itemsize = (literal[i] for i in (0, 2, 5, 6))
+
+    # Long because a function of its own would lose the literals.
+    def task(p, x, w, y, codes, scratch, index):
+        image_size, k, ho, wo, down, step = p[7], p[8], p[9], p[10], p[11], p[12]
+        blocks, height = p[13], p[14]
+        image, first = index // blocks, index % blocks * height
+        height = min(height, ho - first)
+        source, row = frame_rows(
+            scratch,
+            x + image * image_size * itemsize,
+            first * down,
+            (height - 1) * down + pool_down + taps_down - 1,
+            p,
+            itemsize,
+        )
+        for column in range(0, k, lanes):
+            for i in range(height):
+                place = ((image * ho + first + i) * wo) * k + column
+                pooled_row(
+                    literal,
+                    (source + i * down * row * itemsize, row, step),
+                    (w + column * itemsize, k),
+                    (y + place * itemsize, codes + place),
+                    (wo, k, min(lanes, k - column)),
+                )
+
+    return compiled(task)
+
+
+@cache
+def _grad_task(literal: tuple[int, ...]) -> int:
+    """Return the address of a task that sums the gradients of some images.
+
+    Arrays: x, g, codes, sums `(tasks, taps + 1, k)`.
+    """
+    pool_down, taps_down, lanes, itemsize = (literal[i] for i in (0, 2, 5, 6))
+    rows = literal[2] * literal[3] + 1
+
+    # Long because a function of its own would lose the literals.
+    def task(p, x, g, codes, sums, scratch, index):
+        image_size, k, ho, wo, down, step = p[7], p[8], p[9], p[10], p[11], p[12]
+        block, images, chunk = p[14], p[15], p[16]
+        sums += index * rows * k * itemsize
+        for image in range(index * chunk, min(images, (index + 1) * chunk)):
+            for first in range(0, ho, block):
+                height = min(block, ho - first)
+                source, row = frame_rows(
+                    scratch,
+                    x + image * image_size * itemsize,
+                    first * down,
+                    (height - 1) * down + pool_down + taps_down - 1,
+                    p,
+                    itemsize,
+                )
+                for column in range(0, k, lanes):
+                    for i in range(height):
+                        place = ((image * ho + first + i) * wo) * k + column
+                        pooled_row_grad(
+                            literal,
+                            (source + i * down * row * itemsize, row, step),
+                            (sums + column * itemsize, k),
+                            (g + place * itemsize, codes + place),
+                            (wo, k, min(lanes, k - column)),
+                        )
+
+    return compiled(task)
+
+
+class Plan(NamedTuple):
+    """Both launches, the shape of what is pooled, and of the sums of gradients."""
+
+    forward: Launch
+    grad: Launch
+    shape: tuple[int, int, int, int]
+    sums: tuple[int, int, int]
+
+
+def pooled_size(size: Geometry, window: Pair, stride: Pair) -> Pair:
+    """Return the height and width of what a max-pool leaves of a convolution."""
+    down, across = (
+        (n - m) // step + 1
+        for n, m, step in zip((size.ho, size.wo), window, stride, strict=True)
+    )
+    return down, across
+
+
+def fits(size: Geometry, dtype: np.dtype, window: Pair, stride: Pair) -> bool:
+    """Tell whether there are few enough taps, no stride, and a known machine."""
+    if not tiles_fit(size, dtype) or size.sh > 1 or size.sw > 1:
+        return False
+    taps, positions = size.r * size.s * size.c, window[0] * window[1]
+    known = machine()
+    room = known is not None and taps <= min(_MOST_TAPS, known.registers - 4)
+    few = taps * positions <= _MOST_PRODUCTS
+    return room and few and min(pooled_size(size, window, stride)) > 0
+
+
+@lru_cache(maxsize=1024)
+def _plan(size: Geometry, itemsize: int, window: Pair, stride: Pair) -> Plan:
+    ho, wo = pooled_size(size, window, stride)
+    lanes = lanes_of(itemsize)
+    lanes = lanes // 2 if size.k <= lanes // 2 else lanes
+    taps = size.r, size.s * size.c
+    masked = size.k % lanes > 0
+    literal = Pooled(*window, *taps, size.c, lanes, itemsize, masked).literal()
+    spans = [
+        (count - 1) * step + extent + reach - 1
+        for count, step, extent, reach in zip(
+            *((ho, wo), stride, window, (size.r, size.s)), strict=True
+        )
+    ]
+    frame = Frame(size.h, size.w, size.c, size.top, size.left, *spans)
+    row = frame.width * size.c
+    most = max(1, (_BLOCK_BYTES // (itemsize * row) - size.r) // stride[0])
+    height = even(ho, min(most, -(-ho // -(-_TASKS // size.n))))
+    blocks = -(-ho // height)
+    chunk = -(-size.n // _CHUNKS)
+    values = (
+        *frame.params(frame.copied),
+        *(size.k, ho, wo, stride[0], stride[1] * size.c, blocks, height),
+        *(size.n, chunk),
+    )
+    rows = (height - 1) * stride[0] + window[0] + size.r - 1
+    scratch = rows * row * itemsize if frame.copied else 0
+    flops = 2 * size.n * ho * wo * size.k * taps[0] * taps[1] * window[0] * window[1]
+    tasks = -(-size.n // chunk)
+    return Plan(
+        launch(_forward_task(literal), values, size.n * blocks, scratch, flops),
+        launch(_grad_task(literal), values, tasks, scratch, flops),
+        (size.n, ho, wo, size.k),
+        (tasks, taps[0] * taps[1] + 1, size.k),
+    )
+
+
+def forward(
+    x: Array, w: Array, b: Array, size: Geometry, window: Pair, stride: Pair
+) -> tuple[Array, Array]:
+    """Return max-pooled, rectified results and their codes, both `(n, ho, wo, k)`.
+
+    A code is the position in the pool's window, row by row, or one more than there are
+    where ReLU made a zero.
+    """
+    plan = _plan(size, x.itemsize, window, stride)
+    y, codes = memory.empty(plan.shape, x.dtype), memory.empty(plan.shape, np.uint8)
+    rows = np.concatenate([w.reshape(-1, size.k), b.reshape(1, size.k)])
+    run([plan.forward], np.ascontiguousarray(x), rows, y, codes)
+    return y, codes
+
+
+def weight_grad(
+    x: Array, g: Array, codes: Array, size: Geometry, window: Pair, stride: Pair
+) -> tuple[Array, Array]:
+    """Return the cotangents of weights and bias, given that of what was pooled."""
+    plan = _plan(size, x.itemsize, window, stride)
+    sums = memory.zeros(plan.sums, x.dtype)
+    x, g, codes = (np.ascontiguousarray(a) for a in (x, g, codes))
+    run([plan.grad], x, g, codes, sums)
+    total = sums.sum(0)
+    return total[:-1].reshape(size.kernel_shape), total[-1].copy()

@@ -1,5 +1,6 @@
 """The profile: times per row, sums, and functions that take derivatives themselves."""
 
+import gc
 import io
 import json
 import sys
@@ -212,3 +213,19 @@ def test_errors_name_the_rule_through_the_timer():
     defvjp(twice, lambda ans, x: lambda g: None)
     with pytest.raises(ValueError, match="rule of twice for argument 0"):
         profile(twice)(1.0)
+
+
+@pytest.mark.parametrize("fun", [loss, grad(loss)], ids=["plain", "watched"])
+def test_no_cycles_are_left(fun):
+    def step():
+        profile(fun, repeats=2)(onp.ones(3))
+
+    step()
+    gc.collect()
+    gc.disable()
+    try:
+        step()
+        found = gc.collect()
+    finally:
+        gc.enable()
+    assert found == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from statistics import median
 from time import perf_counter
 from typing import Any, Final
@@ -146,14 +147,21 @@ class Profile(Table):
 # -- one run --------------------------------------------------------------------------
 
 
-class Session:
-    """One run: its tapes, and how much of the running operation is others' time."""
+class Clock:
+    """What the tapes of a run share; it does not know them, which would be a cycle."""
 
-    def __init__(self, noting: bool, besides: Sequence[Any] = ()) -> None:
+    def __init__(self, noting: bool, besides: Sequence[Any]) -> None:
         self.noting = noting
         self.besides = besides
-        self.tapes: list[TimedTape] = []
         self.nested = 0.0  # seconds within operations inside of the one that runs
+
+
+class Session:
+    """One run: its tapes, and the clock that they go by."""
+
+    def __init__(self, noting: bool, besides: Sequence[Any] = ()) -> None:
+        self.clock = Clock(noting, besides)
+        self.tapes: list[TimedTape] = []
         self.seconds = 0.0
         self.inputs: list[Input] = []
         self.outputs: list[int] = []
@@ -185,11 +193,11 @@ class TimedTape(Tape):
     the time that is spent in it and not in the other.
     """
 
-    __slots__ = ("constants", "notes", "recorded", "samples", "session")
+    __slots__ = ("clock", "constants", "notes", "recorded", "samples")
 
     def __init__(self, session: Session) -> None:
         super().__init__()
-        self.session = session
+        self.clock = session.clock
         self.samples: list[Sample] = []
         self.notes: list[Note] = []
         self.constants: list[Row | None] = []  # without a derivative; else None
@@ -200,20 +208,20 @@ class TimedTape(Tape):
         self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
     ) -> Any:
         """Record an operation, and how long it takes."""
-        session = self.session
-        outer, session.nested = session.nested, 0.0
+        clock = self.clock
+        outer, clock.nested = clock.nested, 0.0
         start = perf_counter()
         try:
             ans = super().process(primitive, args, params)
-            own = perf_counter() - start - session.nested
+            own = perf_counter() - start - clock.nested
             sample = Sample(primitive.name, own)
             self.samples.append(sample)
-            if session.noting:
+            if clock.noting:
                 self._note(primitive, args, params, ans)
             if primitive.differentiable:
                 self._time_pullbacks(sample)
         finally:
-            session.nested = outer + perf_counter() - start
+            clock.nested = outer + perf_counter() - start
         return ans
 
     def _note(
@@ -231,47 +239,60 @@ class TimedTape(Tape):
         timed: Any
         if isinstance(pulls, list):
             timed = [
-                p if p is no_cotangent else TimedPullback(p, sample, self.session)
+                p if p is no_cotangent else TimedPullback(p, sample, self.clock)
                 for p in pulls
             ]
         else:
-            timed = TimedPullback(pulls, sample, self.session)
+            timed = TimedPullback(pulls, sample, self.clock)
         self.entries[-1] = out, primitive, slots, timed
 
     def backward(self, *args: Any, **kwargs: Any) -> list[Any]:
         """Return the cotangents; before the first walk, see what the tape keeps."""
-        if self.session.noting and not self.recorded:
-            self.recorded = rows_of(self, self.notes, self.session.besides)
+        if self.clock.noting and not self.recorded:
+            self.recorded = rows_of(self, self.notes, self.clock.besides)
         return super().backward(*args, **kwargs)
 
     def rows(self) -> list[Row]:
         """Return the rows of all operations, in the order of the samples."""
-        recorded = self.recorded or rows_of(self, self.notes, self.session.besides)
+        recorded = self.recorded or rows_of(self, self.notes, self.clock.besides)
         following = iter(recorded)
         return [row or next(following) for row in self.constants]
+
+
+# The run that is being observed, for tapes that `new_tape` makes without arguments.
+SESSION: Final[ContextVar[Session]] = ContextVar("SESSION")
+
+
+class ObservedTape(TimedTape):
+    """A tape of the run in progress, made by a transformation within it."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(SESSION.get())
 
 
 class TimedPullback(WrappedPullback):
     """A pullback that adds the time it takes to a sample."""
 
-    __slots__ = ("sample", "session")
+    __slots__ = ("clock", "sample")
 
-    def __init__(self, pull: Fun, sample: Sample, session: Session) -> None:
+    def __init__(self, pull: Fun, sample: Sample, clock: Clock) -> None:
         super().__init__(pull)
         self.sample = sample
-        self.session = session
+        self.clock = clock
 
     def __call__(self, g: Any) -> Any:
         """Return what the pullback returns."""
-        session = self.session
-        outer, session.nested = session.nested, 0.0
+        clock = self.clock
+        outer, clock.nested = clock.nested, 0.0
         start = perf_counter()
         try:
             return self.pull(g)
         finally:
             elapsed = perf_counter() - start
-            self.sample.backward += elapsed - session.nested
-            session.nested = outer + elapsed
+            self.sample.backward += elapsed - clock.nested
+            clock.nested = outer + elapsed
 
 
 def _differentiated(
@@ -283,7 +304,7 @@ def _differentiated(
     tape = TimedTape(session)
     try:
         found = run(tape, fun, args, kwargs, **options)
-        session.besides, session.inputs = found.arguments, found.inputs
+        session.clock.besides, session.inputs = found.arguments, found.inputs
         pairs = zip(found.outputs, found.values)
         seeds = [(s, np.ones_like(y)[()]) for s, y in pairs if s is not None]
         session.outputs = [slot for slot, _ in seeds]
@@ -297,15 +318,8 @@ def _differentiated(
 def _observed(fun: Fun, args: Any, kwargs: Any, noting: bool) -> Session:
     """Run a function that takes derivatives itself."""
     session = Session(noting, tree.leaves((args, kwargs)))
-
-    class Observed(TimedTape):
-        __slots__ = ()
-
-        def __init__(self) -> None:
-            super().__init__(session)
-
     start = perf_counter()
-    with setting(TAPE, Observed):
+    with setting(SESSION, session), setting(TAPE, ObservedTape):
         fun(*args, **kwargs)
     session.seconds = perf_counter() - start
     return session

@@ -62,6 +62,24 @@ def _add_scaled(u, x, factor):
 
 
 @parallel
+def descend(u, p, lr, decay):
+    """Step down the gradient, after `decay` times the parameter `p` is added to it."""
+    if u.size < PARALLEL_FROM:
+        _descend(u, p, lr, decay)
+    else:
+        for i in prange(_chunks(u.size)):
+            at = slice(i * CHUNK, (i + 1) * CHUNK)
+            _descend(u[at], p[at], lr, decay)
+
+
+@elementwise
+def _descend(u, p, lr, decay):
+    lr, decay = u.dtype.type(lr), u.dtype.type(decay)
+    for i in range(u.size):
+        u[i] = -lr * (u[i] + decay * p[i])
+
+
+@parallel
 def momentum(u, trace, lr, decay, nesterov):
     """Step along a decaying sum of gradients, or one step ahead of it (Nesterov)."""
     if u.size < PARALLEL_FROM:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import numpy as np
 
-from ..core import defbatch, defjvp, defvjp, primitive
+from ..core import defbatch, defjvp, defvjp_argnums, is_tracer, primitive
 from .basic import align, broadcast_to
 from .batch import fold, unfold
 from .conv import channel_sum
@@ -28,12 +29,36 @@ def affine(x: Any, w: Any, b: Any) -> Any:
     return np.add(y, b, out=y)
 
 
-defvjp(
-    affine,
-    lambda ans, x, w, b: lambda g: matmul(g, swap_last(w)),
-    lambda ans, x, w, b: lambda g: matmul(swap_last(x), g),
-    lambda ans, x, w, b: channel_sum,
+def _affine_vjp(
+    argnums: tuple[int, ...], ans: Any, args: tuple[Any, ...], params: dict[str, Any]
+) -> Callable[[Any], tuple[Any, ...]]:
+    # What no cotangent needs isn't kept.
+    x = args[0] if 1 in argnums else None
+    w = args[1] if 0 in argnums else None
+    traced = is_tracer(x) or is_tracer(w)
+
+    def pullback(g: Any) -> tuple[Any, ...]:
+        if traced or is_tracer(g):
+            rules: Any = _TRACED
+        else:  # the same, without asking each primitive who is to interpret it
+            rules = _PLAIN
+        return tuple([rules[i](g, x, w) for i in argnums])
+
+    return pullback
+
+
+_TRACED: Final = (
+    lambda g, x, w: matmul(g, swap_last(w)),
+    lambda g, x, w: matmul(swap_last(x), g),
+    lambda g, x, w: channel_sum(g),
 )
+_PLAIN: Final = (
+    lambda g, x, w: product(g, w.T),
+    lambda g, x, w: product(x.T, g),
+    lambda g, x, w: channel_sum.impl(g),
+)
+
+defvjp_argnums(affine, _affine_vjp)
 defjvp(
     affine,
     lambda x_dot, ans, x, w, b: matmul(x_dot, w),

@@ -24,8 +24,9 @@ def sgd(lr: Rate, *, weight_decay: float = 0.0) -> Optimizer:
 
         def rule(u: Vector, *param: Vector) -> None:
             if param:
-                kernels().add_scaled(u, *param, float(weight_decay))
-            kernels().scale(u, -rate)
+                kernels().descend(u, *param, rate, float(weight_decay))
+            else:
+                kernels().scale(u, -rate)
 
         return rule
 

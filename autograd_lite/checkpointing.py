@@ -21,10 +21,13 @@ from . import tree
 from .arguments import Flat, constant_if_integer, picked
 from .batching import vmap_flat
 from .budgets import Meter, Planner, bytes_of
+from .closures import lifted
 from .core import Primitive, Tracer, defbatch, defvjp_argnums, is_tracer
 from .errors import ArgumentError
+from .repeats import check_repeated, trace_of
 from .reverse import as_array
 from .segments import Part, planned_vjp, recorded_vjp, taped
+from .source import user_line
 
 Fun = Callable[..., Any]
 Policy = Collection[str] | Callable[[str, int], bool]
@@ -61,10 +64,11 @@ def checkpoint(
             again in segments, one at a time. Not counted are arguments, results, and
             what is freed before the walk back begins.
 
-    Whatever is differentiated must be an argument, not captured from outside;
-    `ValueError` if it isn't. Captured arrays must not change before the walk back, and
-    arguments can't: they are read-only until then. A budget that cannot be met gives a
-    `UserWarning` with the bytes that are needed.
+    Whatever is differentiated must be an argument, or in the closure, as trees of
+    arrays or captured by functions there; `ValueError` if it stands elsewhere.
+    Arguments are read-only until the walk back; what is captured must not change, and
+    `ValueError` is raised where the second run gives other results. A budget that
+    cannot be met gives a `UserWarning` with the bytes that are needed.
 
     >>> import autograd_lite.numpy as np
     >>> from autograd_lite import grad
@@ -93,7 +97,8 @@ def _checkpointed(fun: Fun, run: Run | None) -> Fun:
     @functools.wraps(fun)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         leaves, treedef = tree.flatten((args, kwargs))
-        if not any(map(is_tracer, leaves)):
+        traced, refilled = lifted(fun)
+        if not traced and not any(map(is_tracer, leaves)):
             return fun(*args, **kwargs)
         # Plain arrays too are arguments of the primitive, so that the tape guards them.
         places = [
@@ -104,14 +109,15 @@ def _checkpointed(fun: Fun, run: Run | None) -> Fun:
         structures: list[tree.TreeDef] = []
 
         def flat(*xs: Any) -> tuple[Any, ...]:
-            filled = _filled(constants, places, xs)
+            filled = _filled(constants, places, xs[: len(places)])
             new_args, new_kwargs = tree.unflatten(treedef, filled)
-            outs, outdef = tree.flatten(fun(*new_args, **new_kwargs))
+            again = refilled(xs[len(places) :])
+            outs, outdef = tree.flatten(again(*new_args, **new_kwargs))
             structures[:] = [outdef]
             return tuple([as_array(out) for out in outs])
 
         name = getattr(fun, "__name__", type(fun).__name__)
-        outs = recomputed(flat, f"checkpoint of {name}", run)(*arrays)
+        outs = recomputed(flat, f"checkpoint of {name}", run)(*arrays, *traced)
         return tree.unflatten(structures[0], [constant_if_integer(y) for y in outs])
 
     return checkpointed
@@ -142,9 +148,13 @@ def recomputed(flat: Fun, name: str, run: Run | None = None) -> Primitive:
         # What policies and settings were in force is so again: in a copy, as a context
         # can be entered by one thread at a time.
         context = copy_context()
+        before = [trace_of(y) for y in ans]
+
+        def check(outs: Flat) -> None:
+            check_repeated(name, before, outs)
 
         def pull_again(gs: Flat) -> Flat:
-            return _pull_again(flat, args, argnums, run, gs)
+            return _pull_again(flat, args, argnums, run, gs, check)
 
         return lambda gs: context.copy().run(pull_again, gs)
 
@@ -161,16 +171,23 @@ def recomputed(flat: Fun, name: str, run: Run | None = None) -> Primitive:
 
 
 def _pull_again(
-    flat: Fun, args: Flat, argnums: Sequence[int], run: Run | None, gs: Flat
+    flat: Fun,
+    args: Flat,
+    argnums: Sequence[int],
+    run: Run | None,
+    gs: Flat,
+    check: Callable[[Flat], None],
 ) -> Flat:
     """Run a flat function once more, and return the cotangents of some arguments."""
     if run is not None:
-        return picked(run(flat, args)[1](gs), argnums)
+        outs, pull = run(flat, args)
+        check(outs)
+        return picked(pull(gs), argnums)
 
     def again(*xs: Any) -> tuple[Any, ...]:
         return flat(*_filled(args, argnums, xs))
 
-    return taped(again, picked(args, argnums), gs)
+    return taped(again, picked(args, argnums), gs, check)
 
 
 def _by_policy(policy: Policy) -> Run:
@@ -204,7 +221,7 @@ def _within(budget: int, plans: dict[Any, Sequence[Part]]) -> Run:
         if peak > budget:
             warnings.warn(
                 f"checkpoint: the budget is {budget} bytes, but {peak} are the least "
-                "that were found for this function",
+                f"that were found for this function (called at {user_line()})",
                 stacklevel=2,
             )
         if len(plans) >= _MOST_PLANS:
@@ -268,6 +285,7 @@ def _filled(values: Sequence[Any], places: Sequence[int], xs: Sequence[Any]) -> 
 def _captured(name: str) -> str:
     return (
         f"{name}: the result depends on a traced array that is no argument of the "
-        "function but was captured from outside. It could not be differentiated when "
-        "the function runs again: pass it as an argument."
+        "function but was captured from outside, in an object or a global variable. It "
+        "could not be differentiated when the function runs again: pass it as an "
+        "argument (of scan: in `init` or `xs`)."
     )

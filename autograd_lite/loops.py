@@ -41,8 +41,8 @@ def scan(
             inputs do.
         checkpoint_every: keep only the carry of every k-th step for the walk back, and
             run k steps again at a time: n / k + k of them are in memory. "sqrt" takes
-            k = sqrt(n), and memory grows as sqrt(n). What is differentiated must then
-            be in `init` or `xs`, and not be captured by `f`.
+            k = sqrt(n), and memory grows as sqrt(n). See `checkpoint` for what `f` may
+            capture then.
 
     Raises `TreeError` where the carry changes its structure, `ShapeError` where it
     changes a shape or dtype, `ArgumentError` where lengths differ.

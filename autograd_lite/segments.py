@@ -266,17 +266,29 @@ def apply(primitive: Primitive, args: Flat, params: dict[str, Any]) -> Any:
     return trace.process(primitive, tuple(args), params)
 
 
-def taped(fun: Callable[..., Flat], xs: Flat, gs: Flat) -> Flat:
-    """Return the cotangents of the arguments of a flat function, run for them."""
+def taped(
+    fun: Callable[..., Flat],
+    xs: Flat,
+    gs: Flat,
+    check: Callable[[Flat], None] | None = None,
+) -> Flat:
+    """Return the cotangents of the arguments of a flat function, run for them.
+
+    `check` is given the results first.
+    """
 
     def record(tape: Tape) -> Flat:
         return fun(*[tape.variable(x) for x in xs])
 
     tape = new_tape()
     try:
-        ends = [slot_of(tape, y) for y in record(tape)]
+        outs = record(tape)
+        if check is not None:
+            check(outs)
+        ends = [slot_of(tape, y) for y in outs]
     finally:
         tape.open = False
+    del outs
     seeds = [(s, g) for s, g in zip(ends, _taken(gs)) if s is not None]
     try:
         return tape.backward(_drained(seeds), range(len(xs)))

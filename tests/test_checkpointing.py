@@ -1,5 +1,6 @@
 """checkpoint: the same values and derivatives, less memory, clear limits."""
 
+import functools
 import gc
 import threading
 import tracemalloc
@@ -20,6 +21,7 @@ from autograd_lite import (
     defvjp,
     grad,
     hessian,
+    jacfwd,
     jacobian,
     jvp,
     primitive,
@@ -28,6 +30,7 @@ from autograd_lite import (
     vmap,
 )
 from autograd_lite.errors import ArgumentError, RuleError
+from autograd_lite.reverse import Tape
 from autograd_lite.testing import check_grads
 
 X = np.array([[0.3, -0.7], [1.1, 0.2]])
@@ -119,14 +122,6 @@ def test_without_tracers_it_is_the_function():
     spared = checkpoint(layer)
     assert spared.__name__ == "layer" and spared(PARAMS, X)["y"].shape == (2, 2)
     assert jvp(spared, (PARAMS, X), (PARAMS, X))[1]["n"].shape == (3,)
-
-
-def test_captured_tracers_are_refused():
-    def outer(w):
-        return checkpoint(lambda x: anp.sum(w * x))(2 * w)
-
-    with pytest.raises(ArgumentError, match="captured from outside.*as an argument"):
-        grad(outer)(X)
 
 
 def test_a_failure_inside_says_its_own():
@@ -353,7 +348,7 @@ def test_a_budget_for_everything_runs_nothing_twice():
             x = counted(x)
         return x.sum()
 
-    for budget, most in ((10**6, 10), (X.nbytes * 8, 16), (0, 30)):
+    for budget, most in ((10**6, 10), (X.nbytes * 8, 20), (0, 30)):
         spared = checkpoint(fun, budget=budget)
         with warnings.catch_warnings(record=True) as found:
             warnings.simplefilter("always")
@@ -474,3 +469,102 @@ def test_an_error_of_the_walk_back_names_the_lines_inside_and_outside():
     notes = "\n".join(caught.value.__notes__)
     assert "broken was called at" in notes and "# inside" in notes
     assert "checkpoint of f was called at" in notes and "# outside" in notes
+
+
+# -- what a function captures ----------------------------------------------------------
+
+
+def test_captured_weights_are_differentiated():
+    def loss(params, x):
+        def layer(x):
+            return anp.tanh(x @ params["w"] + params["b"])
+
+        steps = [functools.partial(lambda scale, x: layer(x) * scale, 0.5), layer]
+        return checkpoint(lambda x: steps[1](steps[0](x)).sum())(x)
+
+    def plain(params, x):
+        y = anp.tanh(x @ params["w"] + params["b"]) * 0.5
+        return anp.tanh(y @ params["w"] + params["b"]).sum()
+
+    rng = np.random.default_rng(0)
+    params = {"w": rng.normal(size=(3, 3)), "b": rng.normal(size=3)}
+    x = rng.normal(size=(2, 3))
+    for transform in (grad, lambda f: jacfwd(grad(f))):
+        found, expected = transform(loss)(params, x), transform(plain)(params, x)
+        for a, b in zip(tree.leaves(found), tree.leaves(expected), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def test_a_function_may_capture_itself():
+    def loss(w):
+        def power(x, n):
+            return x * w if n == 0 else power(x, n - 1) * w
+
+        return checkpoint(lambda x: power(x, 0) + w)(2.0)
+
+    assert grad(loss)(3.0) == 3.0
+
+
+def test_captured_weights_leave_no_cycle():
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            grad(lambda w: checkpoint(lambda x: (x * w).sum())(w))(np.ones(3))
+        assert not [x for x in gc.get_objects() if isinstance(x, Tape)]
+    finally:
+        gc.enable()
+
+
+def test_functions_that_capture_each_other_are_refused():
+    def loss(w):
+        def even(x, n):
+            return x if n == 0 else odd(x * w, n - 1)
+
+        def odd(x, n):
+            return even(x * w, n - 1)
+
+        return checkpoint(lambda x: even(x, 4))(1.0)
+
+    with pytest.raises(ArgumentError, match="captured from outside"):
+        grad(loss)(2.0)
+
+
+def test_weights_in_an_object_must_be_arguments():
+    class Layer:
+        pass
+
+    def loss(w):
+        layer = Layer()
+        layer.w = w
+        return checkpoint(lambda x: (x * layer.w).sum())(w)
+
+    with pytest.raises(ValueError, match="pass it as an argument"):
+        grad(loss)(np.ones(3))
+
+
+@pytest.mark.parametrize("n", [3, 100_000])
+def test_a_captured_array_that_changed_is_noticed(n):
+    c = np.ones(n)
+
+    def loss(x):
+        y = checkpoint(lambda x: x**2 * c)(x)
+        c[0] = 100.0
+        return y.sum()
+
+    with pytest.raises(ValueError, match="other results"):
+        grad(loss)(np.ones(n))
+
+
+def test_random_numbers_are_noticed():
+    rng = np.random.default_rng(0)
+    noisy = checkpoint(lambda x: x * (rng.random(x.shape) < 0.5))
+    with pytest.raises(ValueError, match="must be pure"):
+        grad(lambda x: noisy(x).sum())(np.ones(10_000))
+
+
+def test_nan_and_inf_repeat_themselves():
+    f = checkpoint(lambda x: anp.log(x))
+    with np.errstate(all="ignore"):
+        x_bar = grad(lambda x: f(x).sum())(np.array([-1.0, 0.0, 1.0]))
+    np.testing.assert_array_equal(x_bar, [-1.0, np.inf, 1.0])

@@ -41,7 +41,7 @@ from .arguments import (
     zero_tangent,
 )
 from .batching import vmap_flat
-from .core import defbatch, defvjp_argnums
+from .core import concrete, defbatch, defvjp_argnums
 from .errors import ArgumentError, MissingRuleError, RuleError
 from .forward import Dual, DualTrace
 from .ops.basic import add, sum
@@ -268,8 +268,9 @@ class custom_jvp(_CustomFunction):
 
     `defjvp(rule)` gives the rule: `rule(*nondiff, primals, tangents)` returns (output,
     tangent of the output), None for zeros; or `defjvps` with one rule per argument.
-    Reverse mode transposes the rule, which must be linear in the tangents. Arguments
-    that are not perturbed have zeros as tangents.
+    Reverse mode transposes the rule, which must be linear in the tangents; it raises
+    `RuleError` where tangents of zero lead to others. Arguments that are not perturbed
+    have zeros as tangents.
 
     >>> import autograd_lite.numpy as np
     >>> from autograd_lite import grad
@@ -351,7 +352,7 @@ class custom_jvp(_CustomFunction):
                 for y, dot in zip(outs, found)
             ]
 
-        call = _JvpCall(self.name, flat_fun, flat_rule)
+        call = _JvpCall(self.name, name, flat_fun, flat_rule)
         return call(given.take()), outdefs[0]
 
 
@@ -359,6 +360,7 @@ class _JvpCall(NamedTuple):
     """One call of a custom_jvp function, on flat lists of arrays."""
 
     name: str
+    place: str  # how errors call the rule
     fun: Callable[..., Flat]
     rule: Callable[[Flat, Flat], tuple[Flat, Flat]]  # xs, x_dots -> outputs, tangents
 
@@ -415,7 +417,7 @@ class _JvpCall(NamedTuple):
             ys = vmap_flat(both, [*xs, *x_dots], [*batched, *batched], size)
             return ys[: len(ys) // 2], ys[len(ys) // 2 :]
 
-        return _JvpCall(self.name, fun, rule)
+        return _JvpCall(self.name, self.place, fun, rule)
 
 
 class _Linear:
@@ -429,7 +431,9 @@ class _Linear:
         finally:
             self.tape.open = False
         if any(slot_of(self.tape, y) is not None for y in outs):
-            raise RuleError(f"{call.name}: the rule's output depends on the tangents")
+            raise RuleError(f"{call.place}: its output depends on the tangents")
+        for dot in y_dots:
+            _check_linear(call.place, concrete(dot))
         self.outs = [strip(self.tape, y) for y in outs]
         self.slots = [slot_of(self.tape, dot) for dot in y_dots]
         self.wanted = [dot.slot for dot in dots]
@@ -438,3 +442,16 @@ class _Linear:
         """Return the cotangents of the arguments for those of the outputs."""
         seeds = [(s, g) for s, g in zip(self.slots, gs) if s is not None]
         return self.tape.backward(seeds, self.wanted, keep=True)
+
+
+def _check_linear(rule: str, dot: Any) -> None:
+    """Raise where tangents of zero led to `dot`, which is not zero.
+
+    A slope of infinity makes 0 * inf = NaN of them, which says nothing.
+    """
+    if dot.any() and (np.abs(dot) > 0).any():
+        raise RuleError(
+            f"{rule} is not linear in the tangents: tangents of zero lead to a tangent "
+            f"of up to {np.nanmax(np.abs(dot)):.4g}, where zero is needed. Each term "
+            "must be a tangent times what depends on the primals alone."
+        )

@@ -539,3 +539,41 @@ def test_an_error_in_bwd_names_the_line_of_the_call():
     with pytest.raises(ValueError) as caught:
         grad(user)(X)
     assert "y = fun(x)  # the line" in "".join(caught.value.__notes__)
+
+
+@pytest.mark.parametrize(
+    "tangent",
+    [
+        lambda x, x_dot: x_dot + 1,
+        lambda x, x_dot: 2 * x,  # the tangent was forgotten
+        lambda x, x_dot: anp.where(x > 0, x_dot, 1.0),
+    ],
+)
+@pytest.mark.parametrize("mapped", [False, True])
+def test_a_jvp_rule_that_is_not_linear_is_refused(tangent, mapped):
+    @custom_jvp
+    def square(x):
+        return x * x
+
+    @square.defjvp
+    def crooked(primals, tangents):
+        (x,), (x_dot,) = primals, tangents
+        return x * x, tangent(x, x_dot)
+
+    fun = vmap(square) if mapped else square
+    x = np.array([1.0, -2.0, 3.0])
+    with pytest.raises(RuleError, match=r"rule crooked of .*py:\d+\) is not linear"):
+        grad(lambda x: fun(x).sum())(x)
+    with pytest.raises(RuleError, match="zero lead to a tangent of up to"):
+        grad(lambda x: hessian(lambda x: fun(x).sum())(x).sum())(x)
+
+
+def test_a_jvp_rule_may_have_an_infinite_slope():
+    @custom_jvp
+    def root(x):
+        return anp.sqrt(x)
+
+    root.defjvp(lambda xs, dots: (root(xs[0]), dots[0] / (2 * anp.sqrt(xs[0]))))
+    with np.errstate(all="ignore"):
+        found = grad(lambda x: root(x).sum())(np.array([0.0, 4.0]))
+    np.testing.assert_array_equal(found, [np.inf, 0.25])

@@ -20,7 +20,7 @@ from benchmarks.cases import Step
 from benchmarks.peers import PEERS
 from benchmarks.run import Result, show
 from benchmarks.timing import ratio
-from benchmarks.workers import OURS, Effort
+from benchmarks.workers import FULL, OURS, Effort
 
 CASES = (Step("deep", 1), Step("deep", 128))
 UNITS = {"MB": "peak above the bare import", "faults": "page faults per step"}
@@ -87,7 +87,9 @@ def measure(pattern: str, peers: list[str], effort: Effort) -> list[Result]:
             rows: dict[str, list[dict[str, float]]] = {}
             for name in contenders:
                 step(f"memory: {case.label}, {name}")
-                rows[name] = [_figures(name, case) for _ in range(_rounds(effort))]
+                floor = bare(name)
+                rounds = range(_rounds(effort))
+                rows[name] = [_figures(name, case, floor) for _ in rounds]
             for unit, what in UNITS.items():
                 results += _results(f"{case.label}: {what}", unit, rows)
     show("memory", results)
@@ -95,12 +97,12 @@ def measure(pattern: str, peers: list[str], effort: Effort) -> list[Result]:
 
 
 def _rounds(effort: Effort) -> int:
-    return max(2, min(5, effort.rounds // 2))
+    return 3 if effort.rounds >= FULL.rounds else 1
 
 
-def _figures(name: str, case: Step) -> dict[str, float]:
+def _figures(name: str, case: Step, floor: float) -> dict[str, float]:
     found = in_process(name, case)
-    return {"MB": found["peak"] - bare(name), "faults": found["faults"]}
+    return {"MB": found["peak"] - floor, "faults": found["faults"]}
 
 
 def _results(

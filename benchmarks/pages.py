@@ -24,15 +24,15 @@ which the machine lost a core is measured again. A time is the median over block
 rounds. "of limit" is the least time that the machine allows for the arithmetic, or for
 reading and writing each array once at the speed of a copy of that size, over the time
 taken; Winograd's algorithm does with less arithmetic, and can exceed it. "error" is the
-largest one, relative to the largest element of its array, against float64. JAX repeats
+largest one, relative to the largest element of its array, against float64; that of a
+training step is of its loss and gradients as one long vector. JAX repeats
 the forward pass where a gradient needs its result: jit compiles gradients whole.
 """
 
 NOTES = {
     "overhead": "One operation on small arrays, recorded and differentiated.",
     "steps": "Training steps: forward, backward, update. The nets are defined in "
-    "`benchmarks/nets.py`, once for all libraries. Errors are those of the loss and "
-    "its gradients.",
+    "`benchmarks/nets.py`, once for all libraries.",
     "primitives": "Operations and their gradients, float32.",
     "transforms": "Jacobians, Hessians, products with them, gradients of each sample.",
     "memory": "Training steps in fresh processes. Page faults are those of a step when "

@@ -58,6 +58,20 @@ def largest_error(found: Sequence[np.ndarray], true: Sequence[np.ndarray]) -> fl
     return max(errors)
 
 
+def total_error(found: Sequence[np.ndarray], true: Sequence[np.ndarray]) -> float:
+    """The length of the difference of all arrays together, relative to theirs.
+
+    A ReLU whose argument is 0 but for rounding falls either way, and takes the gradient
+    of a few weights with it: that makes the largest error of a network's gradients a
+    matter of luck.
+
+    >>> total_error([np.array([3.0, 4.5])], [np.array([3.0, 4.0])])
+    0.1
+    """
+    wrong = sum(float(np.sum((a - b) ** 2)) for a, b in zip(found, true, strict=True))
+    return (wrong / sum(float(np.sum(b**2)) for b in true)) ** 0.5
+
+
 def time_calls(run: Callable[[], object], calls: int, warm: int = 1) -> list[float]:
     """Seconds of each of `calls` calls, after `warm` calls that do not count.
 

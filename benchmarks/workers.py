@@ -84,6 +84,10 @@ class Worker:
         """Make the case ready; the seconds of a warm call, or None if unsupported."""
         return self._ask("prepare", case)
 
+    def load(self, case: Case) -> bool:
+        """Make the case ready without running it; whether it is supported."""
+        return self._ask("load", case)
+
     def block(self, calls: int) -> list[float]:
         """Seconds of each of `calls` calls of the prepared case."""
         return self._ask("block", calls)
@@ -123,13 +127,16 @@ def serve(pipe: Connection, name: str, module: str) -> None:
             request, argument = pipe.recv()
         except (EOFError, KeyboardInterrupt):
             return
-        if request == "prepare":
+        if request in ("load", "prepare"):
             job = None  # lets the last case's memory go before the next one's comes
             job = build(name, module, argument)
+        if request == "load":
+            pipe.send(job is not None)
+        elif request == "prepare":
             pipe.send(timing.time_calls(job.run, calls=3, warm=2)[-1] if job else None)
         elif job is not None:
-            answer = request == "block"
-            pipe.send(timing.time_calls(job.run, argument) if answer else job.arrays())
+            block = request == "block"
+            pipe.send(timing.time_calls(job.run, argument) if block else job.arrays())
 
 
 def build(name: str, module: str, case: Case) -> timing.Job | None:
@@ -202,10 +209,12 @@ class Workers:
 
     def _errors(self, case: Case, workers: list[Worker]) -> dict[str, float]:
         judges = [w for w in self._workers if w.name == REFERENCE]
-        if not any(duration is not None for _, duration in self._prepare(case, judges)):
+        if not judges or not judges[0].load(case):
             return {}
         true = judges[0].arrays()
-        return {w.name: timing.largest_error(w.arrays(), true) for w in workers}
+        networks = case.kind == "step"
+        measure = timing.total_error if networks else timing.largest_error
+        return {w.name: measure(w.arrays(), true) for w in workers}
 
     def _prepare(
         self, case: Case, workers: Iterable[Worker]

@@ -416,7 +416,7 @@ def test_imports_are_measured_beside_numpy():
 
 @pytest.mark.slow
 def test_first_steps_cold_and_cached():
-    rows = startup.measure("first step of lenet8", [], Effort(4, 0.0, 0))
+    rows = startup.measure("first step of deep", [], Effort(4, 0.0, 0))
     cold, cached = rows
     assert cold.contender == f"{OURS}, cold" and cached.contender == OURS
     assert min(*cold.blocks, *cached.blocks) > 0

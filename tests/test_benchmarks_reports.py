@@ -240,7 +240,8 @@ def test_memory_of_a_step():
 
 def test_memory_suite(monkeypatch, capsys):
     figures = {OURS: {"MB": 50.0, "faults": 0.0}, "torch": {"MB": 100.0, "faults": 9.0}}
-    monkeypatch.setattr(memory, "_figures", lambda name, case: figures[name])
+    monkeypatch.setattr(memory, "bare", lambda name: 1.0)
+    monkeypatch.setattr(memory, "_figures", lambda name, case, floor: figures[name])
     found = memory.measure("batch 128", ["torch", "autograd"], Effort(4, 0.0, 0))
     assert [r.contender for r in found] == [OURS, "torch"] * 2
     assert found[1].ratio == Ratio(0.5, 0.5, 0.5)

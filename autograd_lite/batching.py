@@ -7,7 +7,6 @@ NotImplemented, the primitive is applied in a loop and the results are stacked.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,6 +23,7 @@ from .errors import (
 from .ops.basic import align, broadcast_to, stack, transpose
 from .ops.index import getitem
 from .reverse import as_array
+from .source import warn
 
 FALLBACKS: Final = ("loop", "warn", "raise")
 _FALLBACK: Final[ContextVar[str]] = ContextVar("fallback", default="loop")
@@ -145,11 +145,10 @@ def _announce(primitive: Primitive) -> None:
             f"{remedy}"
         )
     if fallback == "warn":
-        warnings.warn(
+        warn(
             f"vmap applies {primitive.name} in a loop over all elements, because there "
             f"is no batching rule for it. {remedy}",
             PerformanceWarning,
-            stacklevel=2,  # one place: so that each primitive is named once
         )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sys
+import warnings
 from pathlib import Path
 from types import FrameType
 from typing import Final, NamedTuple
 
-_LIBRARY: Final = str(Path(__file__).parent)
+_LIBRARY: Final = str(Path(__file__).parent) + os.sep
 
 
 class Line(NamedTuple):
@@ -38,3 +40,16 @@ def line_of(frame: FrameType) -> Line:
     """Return the line that a frame is executing; its text where the source is known."""
     file, number = frame.f_code.co_filename, frame.f_lineno
     return Line(file, number, linecache.getline(file, number).strip())
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Issue a warning that stands at the innermost line outside of this library.
+
+    So it is shown once per line of the program, and filters by module find it.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    level = 2
+    while frame is not None and frame.f_code.co_filename.startswith(_LIBRARY):
+        frame = frame.f_back
+        level += 1
+    warnings.warn(message, category, stacklevel=level - (frame is None))

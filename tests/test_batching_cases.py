@@ -196,7 +196,7 @@ def test_batches_of_one_and_of_none(case):
         assert y.shape == (0, *np.shape(e)) and y.dtype == np.asarray(e).dtype
 
 
-def test_the_warning_names_the_primitive():
+def test_the_warning_names_the_primitive_and_stands_at_the_line():
     from autograd_lite import primitive
 
     @primitive
@@ -204,7 +204,8 @@ def test_the_warning_names_the_primitive():
         return 2 * x
 
     x = np.arange(3.0)
-    with pytest.warns(PerformanceWarning, match="unruly"):
+    with pytest.warns(PerformanceWarning, match="unruly") as caught:
         assert vmap(unruly, fallback="warn")(x).tolist() == [0, 2, 4]
+    assert caught[0].filename == __file__
     with pytest.raises(MissingRuleError, match="unruly.*defbatch"):
         vmap(vmap(unruly), fallback="raise")(x[None])

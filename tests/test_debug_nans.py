@@ -238,8 +238,9 @@ def test_what_came_in_with_the_inputs_is_not_produced():
     with debug_nans():
         masked = grad(lambda x: nn.softmax(np.where(mask, x, -np.inf))[0])(x)
         onp.testing.assert_array_equal(masked, [0, 0])
-        with pytest.warns(RuntimeWarning, match="multiply, called at .*test_debug_nan"):
+        with pytest.warns(RuntimeWarning, match="multiply, called at .*debug_nan") as w:
             spoilt = grad(lambda x: (x * onp.array([1, onp.nan])).sum())(x)
+        assert w[0].filename == __file__
         onp.testing.assert_array_equal(spoilt, [1, onp.nan])
         with pytest.raises(NonFiniteError, match=r"first at \[1\]"):
             vjp(np.log, onp.array([onp.inf, 0.0]))

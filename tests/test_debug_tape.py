@@ -6,10 +6,12 @@ import threading
 import tracemalloc
 import xml.etree.ElementTree as ElementTree
 from functools import partial
+from pathlib import Path
 
 import numpy as onp
 import pytest
 
+import autograd_lite
 import autograd_lite.numpy as np
 from autograd_lite import checkpoint, debug_nans, grad, nn, primitive, tape, vjp
 from autograd_lite.debug.layout import layers_of, place_nodes
@@ -18,6 +20,7 @@ from autograd_lite.errors import (
     DifferentiationTypeError,
     LeakedTracerError,
 )
+from autograd_lite.source import user_line
 
 THIS = __file__.rpartition("/")[2]
 
@@ -230,6 +233,14 @@ def test_a_million_operations():
     assert "999,980 more" in repr(table)
     assert "999,900 operations" in table.to_svg()
     assert table.by_primitive()["add"].calls == 1_000_000
+
+
+def test_a_program_beside_the_library_is_the_users():
+    """Its path begins as the library's does, up to the end of the name."""
+    file = f"{Path(autograd_lite.__file__).parent}_demo.py"
+    scope = {"line": user_line}
+    exec(compile("\nfound = line()", file, "exec"), scope)
+    assert (scope["found"].file, scope["found"].number) == (file, 2)
 
 
 def test_sums_by_primitive_and_by_line(table):

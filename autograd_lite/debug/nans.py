@@ -9,7 +9,6 @@ so that debugging costs nothing where it is off.
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -20,7 +19,7 @@ from ..core import Primitive, concrete, no_cotangent
 from ..errors import NonFiniteError
 from ..forward import DUAL_TRACE, Dual, DualTrace
 from ..reverse import TAPE, Tape
-from ..source import Line, user_line
+from ..source import Line, user_line, warn
 from .context import setting
 from .recording import WrappedPullback
 from .remedies import remedy
@@ -107,7 +106,7 @@ class WatchedTape(Tape):
         with np.errstate(all="ignore"):
             x_bars = super().backward(*args, **kwargs)
         if self.entered and not all(_accepted(concrete(x), self.inf) for x in x_bars):
-            warnings.warn(_spoilt(self.entered), RuntimeWarning, stacklevel=3)
+            warn(_spoilt(self.entered), RuntimeWarning)
         return x_bars
 
 

@@ -1,8 +1,8 @@
 """Charts of a run: a roofline of the operations, and bars of what peers cost.
 
-Bars show how many times our time each peer takes: to the right of the line at 1 we are
-the faster. The roofline has each operation's rate over its arithmetic per byte, under
-what the machine allows: the slope is memory's, the flat top arithmetic's.
+Bars show how many times our time, or memory, each peer takes: to the right of the line
+at 1 we are the better. The roofline has each operation's rate over its arithmetic per
+byte, under what the machine allows: the slope is memory's, the flat top arithmetic's.
 """
 
 from collections.abc import Sequence
@@ -29,6 +29,7 @@ COLOURS = {
     "jax eager": "#999999",
 }
 MARKERS = {OURS: "o", "torch": "s", "jax": "^"}
+TICKS = [m * 10.0**e for e in range(-4, 6) for m in (1, 2, 5)]
 STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -49,13 +50,18 @@ def draw(results: Sequence[Result], limits: Limits, folder: Path) -> list[Path]:
     figures = {}
     with matplotlib.rc_context(STYLE):
         for suite in dict.fromkeys(result.suite for result in results):
-            rows = [r for r in results if r.suite == suite and r.ratio]
+            rows = [r for r in results if r.suite == suite and drawable(r)]
             if rows:
                 figures[suite] = bars(suite, rows)
         points = [r for r in results if r.suite == "primitives" and r.intensity]
         if points:
             figures["roofline"] = roofline(points, limits)
         return [_saved(figure, folder / name) for name, figure in figures.items()]
+
+
+def drawable(result: Result) -> bool:
+    """Whether it has a ratio that a logarithmic axis can show."""
+    return result.ratio is not None and result.ratio.low > 0
 
 
 def _saved(figure: Figure, stem: Path) -> Path:
@@ -75,22 +81,34 @@ def bars(suite: str, results: Sequence[Result]) -> Figure:
     size = 1.2 + len(cases) * max(0.3, 0.16 * len(peers))
     figure = Figure(figsize=(8, size), layout="constrained")
     axes = figure.subplots()
-    for i, peer in enumerate(peers):
-        rows = {r.case: r for r in results if r.contender == peer}
-        places = [y + (i - (len(peers) - 1) / 2) * height for y in range(len(cases))]
-        kept = [(y, rows[c]) for y, c in zip(places, cases) if c in rows]
-        _peer_bars(axes, peer, kept, height)
+    places = _places(results, cases, height)
+    for peer in peers:
+        rows = [(y, r) for y, r in zip(places, results) if r.contender == peer]
+        _peer_bars(axes, peer, rows, height)
     axes.axvline(1, color="black", linewidth=1)
     axes.set_xscale("log")
+    axes.set_xticks(TICKS, [f"{x:g}×" for x in TICKS])
+    axes.set_xticks([], minor=True)
     axes.set_xlim(*_room(results))
-    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}×")
     axes.set_yticks(range(len(cases)), cases)
     axes.set_ylim(len(cases) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("their time / ours  (right of 1: ours is faster), 95 % intervals")
+    axes.set_xlabel("theirs / ours  (right of 1: ours is better), 95 % intervals")
     axes.set_title(suite, pad=22)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(peers))
     return figure
+
+
+def _places(
+    results: Sequence[Result], cases: Sequence[str], height: float
+) -> list[float]:
+    """Where each result's bar stands: those of a case around the case's name."""
+    members = {case: [r for r in results if r.case == case] for case in cases}
+    return [
+        cases.index(r.case)
+        + (members[r.case].index(r) - (len(members[r.case]) - 1) / 2) * height
+        for r in results
+    ]
 
 
 def _peer_bars(
@@ -124,8 +142,8 @@ def _peer_bars(
 def _room(results: Sequence[Result]) -> tuple[float, float]:
     """The ends of the axis, with room for the figures beside the bars."""
     ratios = [r.ratio for r in results if r.ratio]
-    low = min(0.8, *(1 / q.high for q in ratios))
-    high = max(1.25, *(1 / q.low for q in ratios))
+    low = min(0.5, *(1 / q.high for q in ratios))
+    high = max(2.0, *(1 / q.low for q in ratios))
     return low / 1.1, high * (high / low) ** 0.12
 
 

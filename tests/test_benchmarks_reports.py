@@ -196,7 +196,8 @@ def test_charts_of_one_bar(tmp_path):
     from benchmarks import plots
 
     one = dataclasses.replace(results()[1], ratio=Ratio(40.0, 1.0, 60.0))
-    assert plots.draw([one], LIMITS, tmp_path)
+    none = dataclasses.replace(one, case="page faults", ratio=Ratio(0.0, 0.0, 0.0))
+    assert plots.draw([one, none], LIMITS, tmp_path)
 
 
 # -- limits ------------------------------------------------------------------------

@@ -130,11 +130,12 @@ class Tape(Trace):
         return self.variable(x)
 
     def keep(self, array: Any) -> Any:
-        """Return a captured array for an operation that comes later, as `input` does.
+        """Return a captured array for an operation that comes later.
 
-        Where it is locked rather than copied, that is the array itself.
+        A small view is copied, others are read-only until `release`: as they would be
+        if the operation ran now, and its pullbacks kept them.
         """
-        if array.nbytes <= SMALL_INPUT:
+        if array.base is not None and array.nbytes <= SMALL_VIEW:
             return array.copy(order="K")
         self._hold(array)
         return array

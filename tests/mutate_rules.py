@@ -55,6 +55,7 @@ OTHERS: Final = {
     "windows": ("test_nn.py",),
     "pool": ("test_kernels_pool.py", "test_nn.py"),
     "layers": ("test_policy.py", "test_kernels_nn.py", "test_nn.py"),
+    "normalise": ("test_kernels_nn.py", "test_nn.py"),
     "mixing": ("test_kernels_nn.py", "test_nn.py"),
     "signal": ("test_scipy_signal.py",),
     "": (

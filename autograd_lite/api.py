@@ -14,10 +14,11 @@ import numpy as np
 
 from . import tree
 from .blame import annotate
-from .core import Tracer, concrete
-from .errors import ArgumentError, DifferentiationTypeError, NonScalarOutputError
+from .core import concrete
+from .errors import ArgumentError, DifferentiationTypeError
 from .forward import jvp_flat, primal_of
 from .ops.basic import cast
+from .outputs import NUMBERS, check_scalar, name_of, output_leaves, split_aux
 from .reverse import FAILURES, Tape, as_array, new_tape, separate, slot_of, strip
 
 Fun = Callable[..., Any]
@@ -96,7 +97,7 @@ def value_and_grad(
         try:
             out = record(tape)
             out, aux = split_aux(out) if has_aux else (out, None)
-            _check_scalar(out, fun)
+            check_scalar(out, fun)
             value, x_bars = _walk_back(tape, out, len(arrays))
         except FAILURES as error:
             annotate(error, tape, record)
@@ -157,7 +158,7 @@ def taped(
         raise
     finally:
         tape.open = False
-    outs, outdef = tree.flatten(out)
+    outs, outdef = output_leaves(fun, out)
     slots = [slot_of(tape, o) for o in outs]
     values = [as_array(strip(tape, o)) for o in outs]
 
@@ -211,9 +212,12 @@ def jvp(
 
 
 def flat_version(
-    fun: Fun, treedef: tree.TreeDef, extras: list[Any] | None = None
+    fun: Fun,
+    treedef: tree.TreeDef,
+    extras: list[Any] | None = None,
+    kinds: str = NUMBERS,
 ) -> tuple[Callable[..., list[Any]], Callable[[], tree.TreeDef]]:
-    """Return `fun` from flat arguments to flat outputs.
+    """Return `fun` from flat arguments to flat outputs, of dtypes of some kinds.
 
     The second function returns the structure of the outputs, after a call. Where `fun`
     returns (output, aux), aux is appended to the list `extras`.
@@ -225,32 +229,18 @@ def flat_version(
         if extras is not None:
             out, aux = split_aux(out)
             extras.append(aux)
-        outs, outdef = tree.flatten(out)
-        if not all(map(_is_value, outs)):
-            raise DifferentiationTypeError(_no_value(fun, outs))
+        outs, outdef = output_leaves(fun, out, kinds)
         found[:] = [outdef]
         return outs
 
     return flat, lambda: found[0]
 
 
-def _is_value(x: Any) -> bool:
-    return hasattr(x, "dtype") or isinstance(x, (bool, int, float, complex, str))
-
-
-def _no_value(fun: Fun, outs: list[Any]) -> str:
-    kinds = sorted({type(x).__name__ for x in outs if not _is_value(x)})
-    return (
-        f"{_name(fun)} returned {', '.join(kinds)}: expected arrays and numbers, in "
-        "dict, list, tuple, named tuple, dataclass or a class given to tree.register"
-    )
-
-
 def wraps(fun: Fun, what: str) -> Callable[[Fun], Fun]:
     """Name a derived function after the one it comes from."""
 
     def decorate(derived: Any) -> Fun:
-        name = _name(fun)
+        name = name_of(fun)
         derived.__name__ = f"{what} of {name}".replace(" ", "_")
         derived.__wrapped__ = fun
         derived.transformation = what  # by which a profiler knows it
@@ -258,6 +248,12 @@ def wraps(fun: Fun, what: str) -> Callable[[Fun], Fun]:
         return derived
 
     return decorate
+
+
+def named_after(fun: Fun, inner: Any) -> Fun:
+    """Return a function that calls `fun`, under its name, which errors tell."""
+    inner.__name__ = name_of(fun)
+    return inner
 
 
 # -- which arguments ------------------------------------------------------------------
@@ -309,8 +305,8 @@ def _positions(fun: Fun, numbers: Sequence[int], n: int) -> list[int]:
     for number in numbers:
         if not -n <= number < n:
             raise ArgumentError(
-                f"argnums={number} names an argument that was not given: {_name(fun)} "
-                f"was called with {n} arguments"
+                f"argnums={number} names an argument that was not given: "
+                f"{name_of(fun)} was called with {n} arguments"
             )
     at = [number % n for number in numbers]
     if len(set(at)) < len(at):
@@ -335,7 +331,7 @@ def _parameters(
         among = every if number >= 0 else given
         if not -len(among) <= number < len(among):
             raise ArgumentError(
-                f"argnums={number}, but {_name(fun)} has parameters {among}"
+                f"argnums={number}, but {name_of(fun)} has parameters {among}"
             )
         names.append(among[number])
     return names
@@ -358,7 +354,7 @@ def _by_name(fun: Fun, wrt: str | Sequence[str]) -> Any:
         for name, _ in split:
             if name not in bound.arguments:
                 raise ArgumentError(
-                    f"wrt={name!r} is no parameter of {_name(fun)}, which has "
+                    f"wrt={name!r} is no parameter of {name_of(fun)}, which has "
                     f"{list(bound.arguments)}"
                 )
         found = [tree.get(bound.arguments[name], path) for name, path in split]
@@ -383,10 +379,6 @@ def _check_disjoint(names: list[str]) -> None:
         for b in names[:i]:
             if f"{a}.".startswith(f"{b}.") or f"{b}.".startswith(f"{a}."):
                 raise ArgumentError(f"wrt names {a!r} and {b!r}, which overlap")
-
-
-def _name(fun: Fun) -> str:
-    return getattr(fun, "__name__", type(fun).__name__)
 
 
 # -- what goes in and comes out -------------------------------------------------------
@@ -420,46 +412,6 @@ def _not_float(leaf: Any, path: str) -> str:
         f"cannot differentiate with respect to {got}{place}: integers and booleans "
         "have no derivative; pass x.astype(float), or float(x) for a Python number"
     )
-
-
-def split_aux(out: Any) -> tuple[Any, Any]:
-    """Return the two parts of what a function with `has_aux` returned; else raise."""
-    if type(out) is not tuple or len(out) != 2:
-        raise DifferentiationTypeError(
-            "with has_aux=True the function must return (output, aux), got "
-            f"{type(out).__name__}"
-        )
-    return out
-
-
-def _check_scalar(out: Any, fun: Fun) -> None:
-    name = _name(fun)
-    if isinstance(out, (Tracer, np.ndarray, np.generic)):
-        if out.shape:
-            raise NonScalarOutputError(
-                f"grad needs a scalar output, but {name} returned shape {out.shape}. "
-                "Reduce it (x.sum(), x[0]), or use jacobian for all derivatives or "
-                "vjp for a weighted sum of them."
-            )
-        if out.dtype.kind == "c":
-            raise DifferentiationTypeError(
-                f"grad needs a real output, but {name} returned {out.dtype}: take "
-                "np.real(y) or np.abs(y), or use vjp"
-            )
-        if out.dtype.kind not in "f":
-            raise DifferentiationTypeError(
-                f"grad needs a float output, but {name} returned {out.dtype}"
-            )
-    elif not isinstance(out, float):
-        hint = (
-            "is a `return` missing?"
-            if out is None
-            else "for a pair (loss, other results) say has_aux=True"
-        )
-        raise NonScalarOutputError(
-            "grad needs a scalar output, a float or an array of shape (), but "
-            f"{name} returned {type(out).__name__}; {hint}"
-        )
 
 
 def _strip_tree(tape: Tape, aux: Any) -> Any:

@@ -45,6 +45,7 @@ from .core import concrete, defbatch, defvjp_argnums
 from .errors import ArgumentError, MissingRuleError, RuleError
 from .forward import Dual, DualTrace
 from .ops.basic import add, sum
+from .outputs import output_leaves
 from .reverse import FAILURES, Tape, as_array, slot_of, strip
 
 
@@ -163,14 +164,14 @@ class custom_vjp(_CustomFunction):
         skeleton: list[Any] = []  # the arguments' shapes and dtypes, known in fwd
 
         def flat_fun(*xs: Any) -> Flat:
-            outs, outdef = tree.flatten(self.fun(*given.all(xs)))
+            outs, outdef = output_leaves(self.fun, self.fun(*given.all(xs)))
             outdefs[:] = [outdef]
             return [as_array(y) for y in outs]
 
         def flat_fwd(*xs: Any) -> tuple[Flat, Flat]:
             result = fwd(*given.all(xs))
             out, kept = pair(result, forward_name, "(output, residuals)")
-            outs, outdef = tree.flatten(out)
+            outs, outdef = output_leaves(fwd, out)
             residuals, rebuild = arrays_of(kept)
             outdefs[:], residual_rebuilds[:] = [outdef], [rebuild]
             skeleton[:] = [Shaped(x) for x in given.filled(xs)]
@@ -331,7 +332,7 @@ class custom_jvp(_CustomFunction):
         outdefs: list[tree.TreeDef] = []
 
         def flat_fun(*xs: Any) -> Flat:
-            outs, outdef = tree.flatten(self.fun(*given.all(xs)))
+            outs, outdef = output_leaves(self.fun, self.fun(*given.all(xs)))
             outdefs[:] = [outdef]
             return [as_array(y) for y in outs]
 
@@ -342,7 +343,7 @@ class custom_jvp(_CustomFunction):
             tangents = tree.unflatten(given.treedef, dots)
             result = rule(*given.fixed, given.differentiable(xs), tangents)
             out, out_dot = pair(result, name, "(output, tangent)")
-            outs, outdef = tree.flatten(out)
+            outs, outdef = output_leaves(rule, out)
             outdefs[:] = [outdef]
             outs = [as_array(y) for y in outs]
             shapes = [Shaped(y) for y in outs]

@@ -7,6 +7,7 @@ columns; `chunk_size` says how many.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
@@ -20,8 +21,8 @@ from .api import (
     float_leaves,
     grad,
     jvp,
+    named_after,
     selector,
-    split_aux,
     taped,
     vjp,
     wraps,
@@ -32,6 +33,7 @@ from .linear import linearize_flat
 from .ops.basic import real, reshape
 from .ops.index import getitem
 from .ops.shape import concatenate
+from .outputs import output_leaves, split_aux
 from .reverse import Tape, as_array, separate
 
 Argnums = int | Sequence[int]
@@ -208,9 +210,7 @@ def elementwise_grad(
     @wraps(fun, "elementwise gradient")
     def gradient(*args: Any, **kwargs: Any) -> Any:
         x, rebuild = select(args, kwargs)
-        y, pullback, *aux = vjp(
-            lambda leaf: call(fun, rebuild(leaf)), x, has_aux=has_aux
-        )
+        y, pullback, *aux = vjp(_of_chosen(fun, rebuild), x, has_aux=has_aux)
         ones = tree.map(lambda leaf: np.ones(leaf.shape, leaf.dtype), y)
         x_bar = pullback(ones)[0]
         return (x_bar, *aux) if has_aux else x_bar
@@ -230,12 +230,12 @@ def holomorphic_grad(
     (2+4j)
     """
 
+    @functools.wraps(fun)
     def real_part(*args: Any, **kwargs: Any) -> Any:
         out = fun(*args, **kwargs)
-        if not has_aux:
-            return real(out)
-        y, aux = split_aux(out)
-        return real(y), aux
+        y, aux = split_aux(out) if has_aux else (out, None)
+        output_leaves(fun, y)
+        return (real(y), aux) if has_aux else real(y)
 
     return grad(real_part, argnums, wrt=wrt, has_aux=has_aux)
 
@@ -261,13 +261,18 @@ def _derivative(
     def derivative(*args: Any, **kwargs: Any) -> Any:
         x, rebuild = select(args, kwargs)
         _check_kind(x, options.holomorphic, what)
-        found = compute(lambda leaf: call(fun, rebuild(leaf)), x, options)
+        found = compute(_of_chosen(fun, rebuild), x, options)
         if with_value:
             y = (found.y, *found.aux) if found.aux else found.y
             return y, found.jacobian
         return (found.jacobian, *found.aux) if found.aux else found.jacobian
 
     return derivative
+
+
+def _of_chosen(fun: Fun, rebuild: Fun) -> Fun:
+    """Return `fun` as a function of the chosen arguments."""
+    return named_after(fun, lambda x: call(fun, rebuild(x)))
 
 
 def call(fun: Fun, arguments: tuple[Any, dict[str, Any]]) -> Any:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from . import tree
-from .api import Fun, flat_version, wraps
+from .api import Fun, flat_version, named_after, wraps
 from .batching import fallback_is, map_flat, move_axis, repeated
 from .errors import ArgumentError
 from .ops.index import getitem
 from .ops.shape import concatenate
+from .outputs import NUMBERS
 from .reverse import FAILURES, as_array, separate
 
 
@@ -67,19 +68,23 @@ def vmap(
             x if axis is None else move_axis(x, axis, 0)
             for x, axis in zip(values, axes)
         ]
-        flat, output_structure = flat_version(_of_pair(fun), treedef)
+        flat, structure = flat_version(_of_pair(fun), treedef, kinds=_VALUES)
         batched = [axis is not None for axis in axes]
         with fallback_is(fallback):
             outs = _chunked(flat, fronted, batched, size, chunk_size)
-        outdef = output_structure()
+        outdef = structure()
         results = _placed(outs, out_axes, outdef, size)
         return tree.unflatten(outdef, separate(results, values))
 
     return mapped
 
 
+# Text and dates can be repeated, arrays of objects too.
+_VALUES: Final = NUMBERS + "USMmOV"
+
+
 def _of_pair(fun: Fun) -> Fun:
-    return lambda args, kwargs: fun(*args, **kwargs)
+    return named_after(fun, lambda args, kwargs: fun(*args, **kwargs))
 
 
 # -- the axes that come in ------------------------------------------------------------

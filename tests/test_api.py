@@ -10,8 +10,24 @@ import numpy
 import pytest
 
 import autograd_lite.numpy as np
-from autograd_lite import grad, jvp, tree, value_and_grad, vjp, vmap
-from autograd_lite.errors import ArgumentError, TreeError
+from autograd_lite import (
+    custom_jvp,
+    custom_vjp,
+    elementwise_grad,
+    grad,
+    holomorphic_grad,
+    jacfwd,
+    jacobian,
+    jacrev,
+    jvp,
+    linear_transpose,
+    linearize,
+    tree,
+    value_and_grad,
+    vjp,
+    vmap,
+)
+from autograd_lite.errors import ArgumentError, DifferentiationTypeError, TreeError
 from autograd_lite.testing import check_grads
 
 X = numpy.array([0.5, -1.0, 2.0])
@@ -456,7 +472,63 @@ def test_argnums_are_ints(argnums):
         grad(lambda x, y: x * y, argnums)
 
 
-def test_a_generator_is_no_result():
-    for transformed in (lambda f, x: jvp(f, (x,), (x,)), lambda f, x: vmap(f)(x)):
-        with pytest.raises(TypeError, match="returned generator: expected arrays"):
-            transformed(lambda x: (y for y in (x, x)), np.ones(2))
+def by_vjp(fun):
+    found = custom_vjp(fun)
+    found.defvjp(functools.wraps(fun)(lambda x: (fun(x), x)), lambda x, g: (x,))
+    return found
+
+
+def by_jvp(fun):
+    found = custom_jvp(fun)
+    found.defjvp(functools.wraps(fun)(lambda xs, dots: (fun(*xs), None)))
+    return found
+
+
+OF_ANY_OUTPUT = [
+    lambda f, x: vjp(f, x),
+    lambda f, x: jvp(f, (x,), (x,)),
+    lambda f, x: linearize(f, x),
+    lambda f, x: linear_transpose(f, x),
+    lambda f, x: jacrev(f)(x),
+    lambda f, x: jacfwd(f)(x),
+    lambda f, x: jacobian(f)(x),
+    lambda f, x: elementwise_grad(f)(x),
+    lambda f, x: holomorphic_grad(f)(x + 1j),
+    lambda f, x: vjp(by_vjp(f), x),
+    lambda f, x: jvp(by_jvp(f), (x,), (x,)),
+]
+
+
+@pytest.mark.parametrize("transformed", [*OF_ANY_OUTPUT, lambda f, x: vmap(f)(x)])
+def test_a_generator_is_no_result(transformed):
+    def halves(x):
+        return {"y": (y for y in (x, x))}
+
+    message = "^halves returned generator at 'y': expected arrays"
+    with pytest.raises(DifferentiationTypeError, match=message):
+        transformed(halves, np.ones(2))
+
+
+@pytest.mark.parametrize("transformed", OF_ANY_OUTPUT)
+@pytest.mark.parametrize(
+    "value, what",
+    [
+        ("loss", "str at"),
+        (np.array("loss"), "ndarray of dtype <U4 at"),
+        (np.array([1, None]), "ndarray of dtype object at"),
+        (np.datetime64("2020-01-01"), r"datetime64 of dtype datetime64\[D\] at"),
+    ],
+)
+def test_text_and_objects_have_no_derivative(transformed, value, what):
+    def named(x):
+        return {"y": x * x, "more": [value]}
+
+    with pytest.raises(DifferentiationTypeError, match=f"named returned {what}") as e:
+        transformed(named, np.ones(2))
+    assert "'more.0'" in str(e.value)
+    assert ("has_aux=True" in str(e.value)) == ("loss" in str(value))
+
+
+def test_vmap_repeats_text():
+    found = vmap(lambda x: (x, "a"))(np.ones(2))
+    assert found[1].tolist() == ["a", "a"]

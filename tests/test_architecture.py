@@ -38,7 +38,7 @@ FLOORS = [
     *["ops.layers", "ops.normalise", "ops.dense", "ops"],
     *["guard", "reverse", "fusing", "blame", "residuals", "forward", "batching"],
     "staging",
-    *["api", "mapping"],
+    *["outputs", "api", "mapping"],
     *["linear", "jacobians", "curvature"],
     *["arguments", "segments", "budgets", "closures", "repeats"],
     *["checkpointing", "custom"],

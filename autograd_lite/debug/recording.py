@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import tree
-from ..api import float_leaves, selector, split_aux
+from ..api import float_leaves, selector
 from ..core import Primitive, concrete
+from ..outputs import split_aux
 from ..residuals import kept_arrays, owned_bytes, owner_of
 from ..reverse import Tape, as_array, slot_of
 from ..source import Line, user_line

@@ -4,6 +4,9 @@ Nothing here has a memory. Parameters are arrays or trees of them, what a layer 
 without gradients is passed in and returned, and what is random draws from a
 `numpy.random.Generator` that the caller passes.
 
+While a gradient is taken, `max_pool(relu(conv(x, w, b)), 2)` of images with few
+channels is one operation; `fusion(False)` switches that off.
+
 Images are `(n, h, w, c)`, kernels `(r, s, c, k)`, dense weights `(inputs, outputs)`.
 
 >>> import numpy as np

@@ -14,7 +14,7 @@ help:
 	@echo "make train      train a CNN on MNIST (ARGS=--help shows the options)"
 	@echo "make test       all tests but the slow ones, on two cores"
 	@echo "make test-slow  the tests marked slow"
-	@echo "make bench      overhead, primitives, steps and startup against the peers"
+	@echo "make bench      the benchmarks, against the peers (ARGS=--help shows the options)"
 	@echo "make lint       ruff and mypy"
 	@echo "make clean      remove .venv and caches; runs/ stays"
 

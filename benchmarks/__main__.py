@@ -8,6 +8,7 @@ import datetime
 import importlib
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -32,6 +33,7 @@ if find_spec("benchmarks.checkers"):
     OTHERS["checkers"] = importlib.import_module("benchmarks.checkers").measure
 
 NAMES = [*SUITES, *OTHERS]
+FILES = ("--json", "--compare", "--plot")  # options whose values are paths
 
 
 def parser() -> argparse.ArgumentParser:
@@ -76,12 +78,15 @@ def choose_peers(text: str | None) -> list[str]:
     return wanted
 
 
-def choose_suites(names: list[str]) -> list[str]:
-    """The suites asked for, all by default; exit if one does not exist."""
+def choose_suites(names: list[str], quick: bool = False) -> list[str]:
+    """The suites asked for; by default all, but for `checkers` if it is to be quick.
+
+    Exits if one does not exist.
+    """
     unknown = [name for name in names if name not in NAMES]
     if unknown:
         sys.exit(f"no suite {', '.join(unknown)}; there are {', '.join(NAMES)}")
-    return names or NAMES
+    return names or [name for name in NAMES if not quick or name != "checkers"]
 
 
 def limit_threads(count: int | None) -> None:
@@ -91,6 +96,8 @@ def limit_threads(count: int | None) -> None:
     if count < 1:
         sys.exit(f"--threads {count}: expected 1 or more")
     os.environ.update({name: str(count) for name in machine.THREAD_VARIABLES})
+    if hasattr(os, "sched_setaffinity"):  # for JAX, which has no variable
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -122,13 +129,31 @@ def measure(
     return run.run_suite(suite, run.select(suite, pattern), peers, effort, limits)
 
 
+def command_line(arguments: list[str]) -> str:
+    """The command, its files without the folders that they happen to be in.
+
+    >>> command_line(["--filter", "7x7 /2", "--json", "/home/me/run.json"])
+    "python -m benchmarks --filter '7x7 /2' --json run.json"
+    """
+    words, before = ["python -m benchmarks"], ""
+    for word in arguments:
+        option, equals, value = word.partition("=")
+        if before in FILES:
+            word = Path(word).name
+        elif option in FILES and equals:
+            word = f"{option}={Path(value).name}"
+        words.append(shlex.quote(word))
+        before = word
+    return " ".join(words)
+
+
 def report(
     results: list[Result], limits: probes.Limits, arguments: list[str], seconds: float
 ) -> dict[str, Any]:
     """Everything that is needed to read the figures later."""
     libraries = [*LIBRARIES, *{peer.library for peer in PEERS.values()}]
     return {
-        "command": " ".join(["python -m benchmarks", *arguments]),
+        "command": command_line(arguments),
         "date": datetime.date.today().isoformat(),
         "seconds": round(seconds),
         "machine": machine.describe(),
@@ -154,7 +179,7 @@ def main(arguments: list[str]) -> None:
         print_page(arguments[1:])
         return
     options = parser().parse_args(arguments)
-    suites = choose_suites(options.suites)
+    suites = choose_suites(options.suites, options.quick)
     peers = choose_peers(options.peers)
     old = results_in(read(options.compare)) if options.compare else None
     limit_threads(options.threads)

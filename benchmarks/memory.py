@@ -20,7 +20,7 @@ from benchmarks.cases import Step
 from benchmarks.peers import PEERS
 from benchmarks.run import Result, show
 from benchmarks.timing import ratio
-from benchmarks.workers import FULL, OURS, Effort
+from benchmarks.workers import OURS, Effort
 
 CASES = (Step("deep", 1), Step("deep", 128))
 UNITS = {"MB": "peak above the bare import", "faults": "page faults per step"}
@@ -79,7 +79,8 @@ def _output(command: list[str]) -> str:
 def measure(pattern: str, peers: list[str], effort: Effort) -> list[Result]:
     """Results of the cases whose label matches a regular expression, case ignored."""
     wanted = re.compile(pattern, re.IGNORECASE)
-    cases = [case for case in CASES if wanted.search(case.label)]
+    tried = CASES if effort.thorough else CASES[1:]
+    cases = [case for case in tried if wanted.search(case.label)]
     contenders = [OURS, *(p for p in peers if PEERS[p].library in ("torch", "jax"))]
     results: list[Result] = []
     with tables.progress(len(cases) * len(contenders)) as step:
@@ -88,16 +89,12 @@ def measure(pattern: str, peers: list[str], effort: Effort) -> list[Result]:
             for name in contenders:
                 step(f"memory: {case.label}, {name}")
                 floor = bare(name)
-                rounds = range(_rounds(effort))
+                rounds = range(3 if effort.thorough else 1)
                 rows[name] = [_figures(name, case, floor) for _ in rounds]
             for unit, what in UNITS.items():
                 results += _results(f"{case.label}: {what}", unit, rows)
     show("memory", results)
     return results
-
-
-def _rounds(effort: Effort) -> int:
-    return 3 if effort.rounds >= FULL.rounds else 1
 
 
 def _figures(name: str, case: Step, floor: float) -> dict[str, float]:

@@ -13,10 +13,11 @@ from benchmarks import tables
 from benchmarks.cases import Step
 from benchmarks.run import Result, show
 from benchmarks.timing import ratio
-from benchmarks.workers import FULL, OURS, Effort
+from benchmarks.workers import OURS, Effort
 
 FIRST_NETS = ("deep", "lenet8")
 IMPORTS = {"numpy": "import numpy", OURS: f"import {OURS}"}
+COLD = f"{OURS}, cold"
 FIRST_STEP = "from benchmarks.{file} import step; from benchmarks.cases import Step; "
 FIRST_STEP += "step({name!r}, Step({net!r}, 64)).run()"
 
@@ -57,16 +58,18 @@ def measure_imports(rounds: int) -> list[Result]:
     return [*results, _result("import", "ours beyond numpy's", extra)]
 
 
-def measure_first_steps(nets: list[str], peers: list[str], rounds: int) -> list[Result]:
+def measure_first_steps(
+    nets: list[str], peers: list[str], effort: Effort
+) -> list[Result]:
     """Results of a process that makes one training step, import included, per net.
 
-    Cold means that no compiled kernel lies on disk; it is measured once.
+    Cold means that no compiled kernel lies on disk; a thorough run measures it, once.
     """
     results = []
     with tables.progress(len(nets)) as step:
         for net in nets:
             step(first_step(net))
-            results += _first_steps(net, peers, rounds)
+            results += _first_steps(net, peers, effort)
     return results
 
 
@@ -79,37 +82,39 @@ def measure(pattern: str, peers: list[str], effort: Effort) -> list[Result]:
     """Results of the cases whose label matches a regular expression, case ignored."""
     wanted = re.compile(pattern, re.IGNORECASE)
     rounds = effort.rounds
-    tried = FIRST_NETS if rounds >= FULL.rounds else FIRST_NETS[:1]
+    tried = FIRST_NETS if effort.thorough else FIRST_NETS[:1]
     nets = [net for net in tried if wanted.search(first_step(net))]
     imports = measure_imports(2 * rounds + 1) if wanted.search("import") else []
-    results = [*imports, *measure_first_steps(nets, peers, max(1, rounds // 2))]
+    results = [*imports, *measure_first_steps(nets, peers, effort)]
     show("startup", results)
     return results
 
 
-def _first_steps(net: str, peers: list[str], rounds: int) -> list[Result]:
+def _first_steps(net: str, peers: list[str], effort: Effort) -> list[Result]:
     modules = {OURS: "ours"}
     modules |= {p: f"peers.{p}" for p in peers if p in ("torch", "jax")}
     codes = {
         name: FIRST_STEP.format(file=file, name=name, net=net)
         for name, file in modules.items()
     }
-    with tempfile.TemporaryDirectory() as empty:
-        cold = fresh_process(codes[OURS], {"NUMBA_CACHE_DIR": empty})
+    case = first_step(net)
+    cold = [_cold(case, codes[OURS])] if effort.thorough else []
     times: dict[str, list[float]] = {name: [] for name in codes}
     for name in codes:
         fresh_process(codes[name])  # fills the cache of kernels, and the disk's
-    for _ in range(rounds):
+    for _ in range(max(1, effort.rounds // 2)):
         for name, code in codes.items():
             times[name].append(fresh_process(code))
-    case = first_step(net)
-    return [
-        _result(case, f"{OURS}, cold", [cold]),
-        *(
-            _result(case, name, seconds, times[OURS] if name != OURS else None)
-            for name, seconds in times.items()
-        ),
+    return cold + [
+        _result(case, name, seconds, times[OURS] if name != OURS else None)
+        for name, seconds in times.items()
     ]
+
+
+def _cold(case: str, code: str) -> Result:
+    with tempfile.TemporaryDirectory() as empty:
+        seconds = fresh_process(code, {"NUMBA_CACHE_DIR": empty})
+    return _result(case, COLD, [seconds])
 
 
 def _result(

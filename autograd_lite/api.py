@@ -269,12 +269,17 @@ def selector(
     It returns them as one tree, and a function that puts another such tree in.
     """
     if wrt is not None:
+        if type(argnums) is not int or argnums != 0:
+            raise ArgumentError(
+                f"argnums={argnums!r} and wrt={wrt!r} both say which arguments to "
+                "differentiate: give one of them"
+            )
         return _by_name(fun, wrt)
     single = isinstance(argnums, (int, np.integer))
     numbers: list[Any] = [argnums]
     if isinstance(argnums, Iterable):
         numbers = [*argnums]
-    if not all(isinstance(n, (int, np.integer)) for n in numbers):
+    if not all(map(_is_position, numbers)):
         raise ArgumentError(
             f"argnums={argnums!r}: expected positions of arguments, an int or several; "
             "parameters are named with wrt="
@@ -298,6 +303,11 @@ def selector(
         return (found[0] if single else found), rebuild
 
     return select
+
+
+def _is_position(number: Any) -> bool:
+    kinds = (int, np.integer)
+    return isinstance(number, kinds) and not isinstance(number, bool)
 
 
 def _positions(fun: Fun, numbers: Sequence[int], n: int) -> list[int]:

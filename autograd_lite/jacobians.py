@@ -223,7 +223,8 @@ def holomorphic_grad(
 ) -> Fun:
     """Return the function that computes the complex derivative of a holomorphic one.
 
-    Arguments are those of `grad`.
+    Arguments are those of `grad`. Raises `TypeError` where arguments or the output are
+    real, as `jacrev` does with `holomorphic=True`.
 
     >>> from autograd_lite import holomorphic_grad
     >>> print(holomorphic_grad(lambda z: z**2)(1 + 2j))
@@ -234,10 +235,19 @@ def holomorphic_grad(
     def real_part(*args: Any, **kwargs: Any) -> Any:
         out = fun(*args, **kwargs)
         y, aux = split_aux(out) if has_aux else (out, None)
-        output_leaves(fun, y)
+        outs, _ = output_leaves(fun, y)
+        _check_holomorphic([as_array(leaf) for leaf in outs], True)
         return (real(y), aux) if has_aux else real(y)
 
-    return grad(real_part, argnums, wrt=wrt, has_aux=has_aux)
+    select = selector(fun, argnums, wrt)
+    of_real_part = grad(real_part, argnums, wrt=wrt, has_aux=has_aux)
+
+    @wraps(fun, "gradient")
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        _check_kind(select(args, kwargs)[0], True, "gradient")
+        return of_real_part(*args, **kwargs)
+
+    return gradient
 
 
 # -- which arguments ------------------------------------------------------------------
@@ -293,7 +303,8 @@ def _check_kind(x: Any, holomorphic: bool, what: str) -> None:
             )
         if dtype.kind != "c" and holomorphic:
             raise DifferentiationTypeError(
-                f"holomorphic=True needs complex arguments, got {dtype}"
+                "the derivative of a holomorphic function needs complex arguments, got "
+                f"{dtype}: pass x.astype(complex), or complex(x) for a Python number"
             )
 
 
@@ -402,7 +413,8 @@ def _check_holomorphic(ys: list[Any], holomorphic: bool) -> None:
     for leaf in ys:
         if holomorphic and leaf.dtype.kind != "c":
             raise DifferentiationTypeError(
-                f"holomorphic=True needs complex outputs, got {leaf.dtype}"
+                "the derivative of a holomorphic function needs complex outputs, got "
+                f"{leaf.dtype}"
             )
 
 

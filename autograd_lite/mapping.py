@@ -121,7 +121,8 @@ def _checked_axes(axes: list[Any], what: str) -> list[Any]:
 
 
 def _is_axis(axis: Any) -> bool:
-    return axis is None or isinstance(axis, (int, np.integer))
+    is_int = isinstance(axis, (int, np.integer)) and not isinstance(axis, bool)
+    return axis is None or is_int
 
 
 def _mapped_size(

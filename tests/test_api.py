@@ -466,7 +466,14 @@ def test_jvp_says_how_primals_are_given():
         jvp(np.sin, (np.ones(2),), np.ones(2))
 
 
-@pytest.mark.parametrize("argnums", [1.0, None, (0, 1.0)])
+@pytest.mark.parametrize("derivative", [grad, value_and_grad, jacobian, jacfwd])
+@pytest.mark.parametrize("argnums", [1, (0,), -1])
+def test_arguments_are_chosen_once(derivative, argnums):
+    with pytest.raises(ArgumentError, match="and wrt='b' both say which"):
+        derivative(weigh, argnums, wrt="b")
+
+
+@pytest.mark.parametrize("argnums", [1.0, None, (0, 1.0), True, (0, True)])
 def test_argnums_are_ints(argnums):
     with pytest.raises(ArgumentError, match="expected positions of arguments"):
         grad(lambda x, y: x * y, argnums)

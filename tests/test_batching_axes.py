@@ -347,3 +347,12 @@ def test_labels_out_of_range_are_refused_under_a_map():
         vmap(lambda z, y: nn.cross_entropy(z[None], y[None]))(
             numpy.zeros((2, 3)), numpy.array([0, 7])
         )
+
+
+@pytest.mark.parametrize("axes", [True, (False,), ({"x": True},)])
+def test_a_truth_value_is_no_axis(axes):
+    arg = {"x": np.ones((2, 3))}
+    with pytest.raises(ArgumentError, match=r"in_axes.*(True|False).*expected"):
+        vmap(lambda d: d["x"], in_axes=axes)(arg)
+    with pytest.raises(ArgumentError, match="out_axes holds True"):
+        vmap(lambda d: d["x"], out_axes=True)(arg)

@@ -146,6 +146,17 @@ def test_holomorphic_grad():
     numpy.testing.assert_allclose(holomorphic_grad(np.sin)(z), numpy.cos(z))
 
 
+def test_holomorphic_grad_of_a_named_argument():
+    assert holomorphic_grad(lambda a, z: a * z**2, wrt="z")(3.0, z=1j) == 6j
+
+
+def test_holomorphic_grad_is_of_complex_numbers():
+    with pytest.raises(DifferentiationTypeError, match=r"float64: pass x\.astype\(co"):
+        holomorphic_grad(np.sin)(0.3)
+    with pytest.raises(DifferentiationTypeError, match="complex outputs, got float64"):
+        holomorphic_grad(np.abs)(0.3 + 1j)
+
+
 def test_value_and_jacobian():
     y, j = value_and_jacobian(lambda x: A @ x)(X)
     numpy.testing.assert_allclose(y, A @ X)

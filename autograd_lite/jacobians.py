@@ -30,7 +30,7 @@ from .api import (
 from .batching import move_axis, vmap_flat
 from .errors import ArgumentError, DifferentiationTypeError
 from .linear import linearize_flat
-from .ops.basic import real, reshape
+from .ops.basic import cast, real, reshape
 from .ops.index import getitem
 from .ops.shape import concatenate
 from .outputs import output_leaves, split_aux
@@ -74,7 +74,8 @@ def jacrev(
 
     One row per output element: the cheaper way where `fun` has fewer outputs than
     inputs. Of an output `y: (*m)` and an argument `x: (*n)` the Jacobian is `(*m, *n)`;
-    for trees, it is the tree of outputs with a tree of arguments at each leaf.
+    for trees, it is the tree of outputs with a tree of arguments at each leaf. Its
+    dtype is the argument's, as that of a gradient, whatever the output's is.
 
     Args:
         fun: a function of trees of arrays, evaluated once.
@@ -109,8 +110,9 @@ def jacfwd(
     """Return the function that computes all derivatives of `fun`, in forward mode.
 
     One column per input element: the cheaper way where `fun` has fewer inputs than
-    outputs. Shapes, arguments and errors are those of `jacrev`, but real arguments may
-    have complex outputs; `chunk_size` counts columns.
+    outputs. Shapes, dtypes, arguments and errors are those of `jacrev`, but real
+    arguments may have complex outputs, and then complex derivatives of the argument's
+    precision; `chunk_size` counts columns.
 
     >>> from autograd_lite import jacfwd
     >>> jacfwd(lambda t: np.array([1.0, 2.0]) * t)(3.0)
@@ -235,8 +237,7 @@ def holomorphic_grad(
     def real_part(*args: Any, **kwargs: Any) -> Any:
         out = fun(*args, **kwargs)
         y, aux = split_aux(out) if has_aux else (out, None)
-        outs, _ = output_leaves(fun, y)
-        _check_holomorphic([as_array(leaf) for leaf in outs], True)
+        _check_holomorphic([as_array(leaf) for leaf in output_leaves(fun, y)[0]], True)
         return (real(y), aux) if has_aux else real(y)
 
     select = selector(fun, argnums, wrt)
@@ -344,7 +345,7 @@ def _rows(recorded: Recording, x: Any, options: Options) -> Found:
                 "arguments are real, or holomorphic=True"
             )
     _check_holomorphic(ys, options.holomorphic)
-    sizes = [_bytes(*aval) for aval in tape.avals]
+    sizes = [math.prod(shape) * dtype.itemsize for shape, dtype in tape.avals]
     chunk = options.chunk_size or _default_chunk(max(sizes, default=0))
     stacked = _products(recorded.pull, ys, chunk)
     if not stacked:  # no output elements
@@ -375,10 +376,18 @@ def _by_columns(f: Fun, x: Any, options: Options) -> Found:
     ys = [as_array(leaf) for leaf in tree.leaves(y)]
     _check_holomorphic(ys, options.holomorphic)
     blocks = [
-        [_moved(part, leaf.shape, -1) for part, leaf in zip(_split(dots, xs), xs)]
-        for dots in separate(stacked)
+        [
+            cast(_moved(part, leaf.shape, -1), _dtype(leaf, out))
+            for part, leaf in zip(_split(dots, xs), xs)
+        ]
+        for dots, out in zip(separate(stacked), ys, strict=True)
     ]
     return Found(y, aux, _tree_of(blocks, y, x))
+
+
+def _dtype(x: Any, y: Any) -> np.dtype[Any]:
+    """Return the dtype of derivatives with respect to x, complex where y is."""
+    return np.result_type(x.dtype, np.complex64) if y.dtype.kind == "c" else x.dtype
 
 
 def _push_at_once(
@@ -413,8 +422,7 @@ def _check_holomorphic(ys: list[Any], holomorphic: bool) -> None:
     for leaf in ys:
         if holomorphic and leaf.dtype.kind != "c":
             raise DifferentiationTypeError(
-                "the derivative of a holomorphic function needs complex outputs, got "
-                f"{leaf.dtype}"
+                f"a holomorphic function has complex outputs, got {leaf.dtype}"
             )
 
 
@@ -484,10 +492,6 @@ def _tree_of(blocks: Iterable[Sequence[Any]], y: Any, x: Any) -> Any:
 
 def _elements(leaves: list[Any]) -> int:
     return sum([leaf.size for leaf in leaves])
-
-
-def _bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
-    return math.prod(shape) * dtype.itemsize
 
 
 def _default_chunk(largest: int) -> int:

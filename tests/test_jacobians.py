@@ -93,6 +93,37 @@ def test_float32_stays(jac):
 
 
 @BOTH
+@pytest.mark.parametrize("chunk_size", [None, 1])
+@pytest.mark.parametrize("sizes", [(1, 3), (3, 1)])
+def test_the_dtype_is_that_of_the_argument(jac, chunk_size, sizes):
+    """With fewer inputs than outputs and with more, for either way to be cheaper."""
+    m, n = sizes
+    a = numpy.ones((m, n))
+
+    def fun(p):
+        wide = a @ p["wide"] + a @ p["narrow"].astype(float)
+        return wide, wide.astype(numpy.float32), numpy.arange(3), p["narrow"]
+
+    p = {"wide": numpy.ones(n), "narrow": numpy.ones(n, numpy.float32)}
+    rows = jac(fun, chunk_size=chunk_size)(p)
+    expected = [numpy.ones((m, n))] * 2 + [numpy.zeros((3, n))]
+    for row, value in zip(rows, expected):
+        assert row["wide"].dtype == numpy.float64
+        assert row["narrow"].dtype == numpy.float32
+        numpy.testing.assert_array_equal(row["wide"], value)
+        numpy.testing.assert_array_equal(row["narrow"], value)
+    assert rows[3]["wide"].dtype == numpy.float64
+
+
+@pytest.mark.parametrize("jac", [jacfwd, jacobian])
+def test_derivatives_of_complex_outputs_have_the_precision_of_the_argument(jac):
+    x = numpy.ones(2, numpy.float32)
+    assert jac(lambda x: x * numpy.ones(2, complex))(x).dtype == numpy.complex64
+    assert jac(lambda x: x * numpy.complex64(1j))(x + 0.0).dtype == numpy.complex64
+    assert jac(lambda x: x.astype(numpy.complex64))(X).dtype == numpy.complex128
+
+
+@BOTH
 def test_complex_is_refused(jac):
     with pytest.raises(DifferentiationTypeError, match="holomorphic_grad"):
         jac(lambda z: z * z)(numpy.ones(2) * 1j)

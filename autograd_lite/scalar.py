@@ -26,11 +26,15 @@ def scalar_primitive(fun: Callable[..., Any]) -> Primitive:
     large ones are computed by several threads. It is compiled at the first call for a
     dtype, and so is each derivative, in about a second.
 
+    That pays for arithmetic and branches, which become one pass without temporaries. A
+    function dominated by one exp or tanh is as fast, or faster, in NumPy operations.
+
     At max(a, b) and min(a, b) with a == b the slope is split evenly, abs has slope 0
     at 0, a branch is differentiated as it was taken, and floor and ceil have slope 0.
 
     Raises `UnsupportedError` for what Numba cannot compile, or has no derivative here,
-    naming the call and the line.
+    and for results that are no real numbers, naming the function and the line;
+    `ArgumentError` for arguments by keyword, and for another number of them.
 
     >>> import numpy as np
     >>> from autograd_lite import grad
@@ -73,11 +77,16 @@ def _derivative(
 
     name = function.__name__ + "".join([f"_d{i}" for i in path])
 
-    def impl(*xs: Any) -> Any:
+    def impl(*xs: Any, **named: Any) -> Any:
+        if named:
+            raise ArgumentError(
+                f"{name} takes numbers by position, but {', '.join(named)} by keyword: "
+                f"call it as {name}{inspect.signature(function)}"
+            )
         if len(xs) != count:
             raise ArgumentError(f"{name} takes {count} arguments, got {len(xs)}")
         arrays, dtype = _operands(name, xs)
-        return _explained(loop(), arrays, name).astype(dtype, copy=False)
+        return _explained(loop(), arrays, function, name).astype(dtype, copy=False)
 
     primitive = Primitive(impl, name=name, broadcasts=True)
     primitive.__doc__ = function.__doc__
@@ -141,16 +150,18 @@ def _wider(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
 
 
-def _explained(loop: Callable[..., Any], arrays: list[Any], name: str) -> Any:
+def _explained(
+    loop: Callable[..., Any], arrays: list[Any], function: Any, name: str
+) -> Any:
     """Run a loop; where it cannot be compiled, say which call and line failed."""
     from numba.core.errors import NumbaError
 
     try:
         return loop(*arrays)
-    except NumbaError as error:
+    except (NumbaError, AttributeError) as error:  # the latter of math.nothing
         from .kernels.scalar import reason
 
-        what, place = reason(error)
+        what, place = reason(error, function)
         raise UnsupportedError(
             f"scalar_primitive {name} cannot be compiled: {what}{place}. It may use "
             "numbers, if, loops, the functions of math and NumPy that have a "

@@ -253,6 +253,60 @@ def test_what_cannot_be_compiled_is_named():
     assert f"{Path(__file__).name}:" in str(error.value) and line
 
 
+def returns_nothing(x):
+    x * x
+
+
+def returns_sometimes(x):
+    if x > 0:
+        return x
+
+
+def returns_two(x):
+    return x, x
+
+
+def returns_complex(x):
+    return 1j * x
+
+
+def names_nobody(x):
+    return x * nobody  # noqa: F821
+
+
+def names_no_function(x):
+    return math.cosine(x)
+
+
+@pytest.mark.parametrize(
+    ("fun", "what"),
+    [
+        (returns_nothing, "it returns nothing: is a `return` missing"),
+        (returns_sometimes, "not every way through it ends in a `return`"),
+        (returns_two, r"one real number, not UniTuple\(float64 x 2\)"),
+        (returns_complex, "one real number, not complex128"),
+        (names_nobody, "name 'nobody' is not defined"),
+        (names_no_function, "no attribute 'cosine'"),
+    ],
+)
+@pytest.mark.parametrize("run", ["value", "gradient", "threads"])
+def test_what_cannot_be_compiled_is_named_with_its_line(fun, what, run):
+    primitive = scalar_primitive(fun)
+    x = np.ones(1 << 14 if run == "threads" else 2)
+    with pytest.raises(UnsupportedError, match=rf"{fun.__name__} .*{what}") as error:
+        grad(lambda x: primitive(x).sum())(x) if run == "gradient" else primitive(x)
+    line = inspect.getsourcelines(fun)[1]
+    assert f"{Path(__file__).name}:{line})" in str(error.value)
+
+
+def test_keywords_are_refused():
+    for fun in (huber, lambda x, width: vmap(lambda x: huber(x, width=width))(x)):
+        with pytest.raises(ArgumentError, match=r"width by keyword.*huber\(x, width\)"):
+            fun(X, width=1.0)
+    with pytest.raises(ArgumentError, match="width by keyword"):
+        grad(lambda x: huber(x, width=1.0).sum())(X)
+
+
 def test_misuse():
     with pytest.raises(ArgumentError, match="needs a function, got 3"):
         scalar_primitive(3)

@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numba import types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 from numba.core.typeconv.castgraph import Conversion
 from numba.extending import (
     lower_cast,
@@ -107,6 +108,21 @@ def tangent_of(x: Any) -> Any:
 @overload(tangent_of)
 def _tangent_of(x):
     return (lambda x: x.tangent) if isinstance(x, Dual) else (lambda x: 0.0)
+
+
+RETURNED: Final = "scalar_primitive: returned "  # how an error tells a wrong type
+
+
+def number(x: Any) -> Any:
+    """Return x in compiled code; refuse to compile where it is not always a number."""
+    raise NotImplementedError("in compiled code only")
+
+
+@overload(number)
+def _number(x):
+    if isinstance(x, types.Complex) or not isinstance(x, (Dual, *_NUMBERS)):
+        raise TypingError(f"{RETURNED}{x}")
+    return lambda x: x
 
 
 def _value_of(x: Any) -> Any:

@@ -16,7 +16,7 @@ from numba import njit, prange
 from numba.core.errors import NumbaError
 
 from . import memory
-from .dual import dual, tangent_of
+from .dual import RETURNED, dual, number, tangent_of
 from .jit import CHUNK
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -65,7 +65,7 @@ def _loops(scalar: Any, single: tuple[bool, ...], path: Sequence[int]) -> Any:
     `single` tells which arguments have one element for all.
     """
     xs = [f"x{i}" for i in range(len(single))]
-    result = f"scalar({', '.join(xs)})"
+    result = f"number(scalar({', '.join(xs)}))"
     source = _LOOP.format(
         xs=", ".join(xs),
         arrays=", ".join(f"a{x}" for x in xs),
@@ -77,7 +77,7 @@ def _loops(scalar: Any, single: tuple[bool, ...], path: Sequence[int]) -> Any:
     )
     names: dict[str, Any] = {
         **{"np": np, "prange": prange, "dual": dual, "tangent_of": tangent_of},
-        "scalar": scalar,
+        **{"scalar": scalar, "number": number},
     }
     exec(compile(source, "<loop of scalar_primitive>", "exec"), names)
     names["element"] = njit(**_OPTIONS)(names["element"])
@@ -116,13 +116,31 @@ def _flat(x: Array, shape: tuple[int, ...]) -> Array:
     return np.ascontiguousarray(x).reshape(-1)
 
 
-def reason(error: NumbaError) -> tuple[str, str]:
-    """Return what Numba could not compile, and the line of the source it stands in."""
+def reason(error: NumbaError | AttributeError, function: Any) -> tuple[str, str]:
+    """Return what Numba could not compile, and where: the innermost line it names.
+
+    Where it names none, that is the line on which the function begins.
+    """
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     lines = re.findall(r'File "([^"<][^"]*)", line (\d+):', text)
-    place = f" ({lines[-1][0]}:{lines[-1][1]})" if lines else ""
+    code = function.__code__
+    place = " ({}:{})".format(
+        *(lines[-1] if lines else (code.co_filename, code.co_firstlineno))
+    )
+    if found := re.search(rf"{RETURNED}(.+)", text):
+        return _returned(found[1]), place
     if call := re.search(r">{3} (.+\))", text):
         return call[1], place
-    if name := re.search(r"[Uu]nknown attribute '\w+'|global name '\w+'", text):
+    unknown = r"[Uu]nknown attribute '\w+'|global name '\w+'|name '\w+' is not defined"
+    if name := re.search(unknown, text):
         return name[0], place
     return text.strip().splitlines()[-1], place
+
+
+def _returned(kind: str) -> str:
+    """Return what is wrong with a function whose result is of a type of Numba's."""
+    if kind == "none":
+        return "it returns nothing: is a `return` missing?"
+    if kind.startswith("OptionalType("):
+        return "not every way through it ends in a `return` with a number"
+    return f"it must return one real number, not {kind}"

@@ -16,8 +16,14 @@ THREAD_VARIABLES = (
 
 def describe() -> str:
     """One line, for example `2 cores, x86_64 with AVX-512, 23 GB of memory, Linux`."""
-    parts = [f"{cores()} cores", f"{platform.machine()}{_simd()}", _memory()]
-    return ", ".join(part for part in [*parts, platform.system()] if part)
+    count = cores()
+    parts = [
+        f"{count} core{'s' if count > 1 else ''}",
+        f"{platform.machine()}{_simd()}",
+        _memory(),
+        platform.system(),
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def cores() -> int:

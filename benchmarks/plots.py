@@ -172,7 +172,8 @@ def roofline(results: Sequence[Result], limits: Limits) -> Figure:
         )
     rates = [r.gflops for r in results if r.gflops]
     axes.set(xscale="log", yscale="log", xlim=ends)
-    axes.set_ylim(min(rates) / 30, limits.gflops * 1.6)  # the names stand below
+    # The names stand below.
+    axes.set_ylim(min(rates) / 30, 1.6 * max(limits.gflops, *rates))
     axes.set_xlabel("FLOP per byte read or written")
     axes.set_ylabel("GFLOP/s")
     axes.set_title("roofline of the primitives", pad=22)

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter, sleep
 from typing import Any
 
@@ -22,7 +23,8 @@ import numpy as np
 from benchmarks import machine
 
 COPIES = tuple(1 << n for n in (18, 20, 22, 24, 26, 28))  # bytes read and written
-SLOWER = 1.5  # times the best: half of two cores is twice
+SLOWER = 1.5  # times as long as usual: half of two cores is twice
+PATIENCE = 2.0  # seconds that a probe waits for a missing core
 
 
 @dataclass(frozen=True)
@@ -48,15 +50,22 @@ class Limits:
         rates = [self.copies[size] for size in sizes]
         return float(np.interp(np.log(max(nbytes, 1)), np.log(sizes), rates))
 
-    def seconds(self, flops: int, nbytes: int) -> float:
-        """The least time for this arithmetic and these bytes, done side by side.
+    def share(self, gflops: float, gbs: float, nbytes: int) -> float:
+        """How much of the limits these rates are: of that which is nearer.
 
         >>> limits = Limits(100, 200, {1000: 50.0})
-        >>> limits.seconds(flops=400, nbytes=50), limits.seconds(flops=0, nbytes=50)
-        (2e-09, 1e-09)
+        >>> limits.share(100, 10, 1000), limits.share(100, 40, 1000)
+        (0.5, 0.8)
         """
-        arithmetic = flops / self.gflops / 1e9
-        return max(arithmetic, nbytes / self.bandwidth(nbytes) / 1e9)
+        return max(gflops / self.gflops, gbs / self.bandwidth(nbytes))
+
+    def or_better(self, other: "Limits") -> "Limits":
+        """The better of two measurements: a busy machine is no limit."""
+        return Limits(
+            max(self.gemm, other.gemm),
+            max(self.fma, other.fma),
+            {n: max(rate, other.copies[n]) for n, rate in self.copies.items()},
+        )
 
     def __str__(self) -> str:
         small, large = self.copies[min(self.copies)], self.copies[max(self.copies)]
@@ -151,14 +160,16 @@ class Cores:
         self._count = threads()
         self._pool = ThreadPoolExecutor(self._count)
         self._piece = bytes(1 << 20)
-        self.usual = min(self.seconds() for _ in range(20))
+        self.usual = min(self.seconds(1) for _ in range(20))  # with a core to itself
 
-    def seconds(self) -> float:
-        """The time of a piece of work on every core, about a millisecond."""
+    def seconds(self, count: int | None = None) -> float:
+        """The time of a piece of work on every core, or on some: about a millisecond.
+
+        It is the same, if every piece has a core.
+        """
         start = perf_counter()
-        for done in [
-            self._pool.submit(hashlib.sha256, self._piece) for _ in range(self._count)
-        ]:
+        pieces = range(count or self._count)
+        for done in [self._pool.submit(hashlib.sha256, self._piece) for _ in pieces]:
             done.result()
         return perf_counter() - start
 
@@ -171,6 +182,12 @@ class Cores:
                 return True
         return False
 
+    def wait(self, seconds: float) -> None:
+        """Wait until all cores are there, or so many seconds have passed."""
+        end = perf_counter() + seconds
+        while not self.all_there() and perf_counter() < end:
+            sleep(0.05)
+
     def close(self) -> None:
         """End the threads."""
         self._pool.shutdown()
@@ -178,10 +195,17 @@ class Cores:
 
 def main() -> None:
     """Print the limits as JSON."""
-    multiplied = multiply_add()
-    product = gemm()
-    sleep(0.2)  # the BLAS's threads stop spinning
-    found = Limits(product, multiplied, {size: copy(size) for size in COPIES})
+    cores = Cores()
+    rates = []
+    every: list[Callable[[], float]] = [multiply_add, gemm]
+    every += [partial(copy, size) for size in COPIES]
+    for probe in every:
+        sleep(0.05)  # the BLAS's threads stop spinning
+        cores.wait(PATIENCE)
+        rates.append(probe())
+    cores.close()
+    multiplied, product, *copies = rates
+    found = Limits(product, multiplied, dict(zip(COPIES, copies)))
     print(json.dumps(found.record()))
 
 

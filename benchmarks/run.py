@@ -3,7 +3,7 @@
 import re
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from benchmarks import tables
@@ -35,7 +35,19 @@ class Result:
     gbs: float | None = None
     limit: float | None = None
     error: float | None = None
-    intensity: float | None = None
+    bytes: int = 0
+
+    @property
+    def intensity(self) -> float | None:
+        """Operations per byte, where both are counted."""
+        return self.gflops / self.gbs if self.gflops and self.gbs else None
+
+    def against(self, limits: Limits) -> "Result":
+        """The same, its share of the limit by these."""
+        if not self.bytes:
+            return self
+        share = limits.share(self.gflops or 0.0, self.gbs or 0.0, self.bytes)
+        return replace(self, limit=share)
 
     def row(self) -> list[str]:
         """The cells of a table."""
@@ -119,7 +131,6 @@ def summarise(
     """One result per contender, from the seconds of its blocks."""
     results = []
     flops, nbytes = case.flops, getattr(case, "bytes", 0)
-    least = limits.seconds(flops, nbytes)
     for name, seconds in found.blocks.items():
         middle = statistics.median(seconds)
         theirs = None if name == OURS else ratio(found.blocks[OURS], seconds)
@@ -134,10 +145,9 @@ def summarise(
                 ratio=theirs,
                 blocks=tuple(s * case.scale for s in seconds),
                 gbs=nbytes / middle / 1e9 if nbytes else None,
-                limit=least / middle if least else None,
                 error=found.errors.get(name),
-                intensity=flops / nbytes if flops and nbytes else None,
-            )
+                bytes=nbytes,
+            ).against(limits)
         )
     return results
 

@@ -6,6 +6,8 @@ from time import perf_counter
 
 import numpy as np
 
+LONG = 0.05  # seconds of a call
+
 
 @dataclass(frozen=True)
 class Job:
@@ -86,6 +88,15 @@ def time_calls(run: Callable[[], object], calls: int, warm: int = 1) -> list[flo
         run()
         times.append(perf_counter() - start)
     return times
+
+
+def estimate(run: Callable[[], object]) -> float:
+    """About the seconds of a call; more than one measures it if it is short.
+
+    The first compiles and fills caches, the second may still.
+    """
+    second = time_calls(run, calls=1)[0]
+    return second if second > LONG else time_calls(run, calls=3)[-1]
 
 
 def calls_for(seconds: float, duration: float, most: int = 1000) -> int:

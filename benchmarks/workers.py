@@ -47,7 +47,7 @@ class Effort:
 
 
 FULL = Effort(rounds=11, seconds=0.1, repeats=11)
-QUICK = Effort(rounds=3, seconds=0.02, repeats=2, thorough=False)
+QUICK = Effort(rounds=3, seconds=0.02, repeats=1, thorough=False)
 
 
 @dataclass
@@ -135,7 +135,7 @@ def serve(pipe: Connection, name: str, module: str) -> None:
         if request == "load":
             pipe.send(job is not None)
         elif request == "prepare":
-            pipe.send(timing.time_calls(job.run, calls=3, warm=2)[-1] if job else None)
+            pipe.send(timing.estimate(job.run) if job else None)
         elif job is not None:
             block = request == "block"
             pipe.send(timing.time_calls(job.run, argument) if block else job.arrays())

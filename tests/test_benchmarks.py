@@ -370,7 +370,7 @@ def test_progress_reaches_the_terminal(rich, monkeypatch, capsys):
 
 
 def test_machine_is_described_in_words():
-    assert f"{machine.cores()} cores" in machine.describe()
+    assert f"{machine.cores()} core" in machine.describe()
     assert set(machine.versions(["numpy", "no-such-thing"])) == {"python", "numpy"}
 
 

@@ -217,6 +217,14 @@ def test_bandwidth_between_and_beyond_what_was_measured():
     assert LIMITS.bandwidth(1 << 40) == 20.0
 
 
+def test_the_better_of_two_measurements_counts():
+    busy = Limits(gemm=110.0, fma=90.0, copies={1 << 20: 50.0, 1 << 28: 21.0})
+    best = Limits(gemm=110.0, fma=200.0, copies={1 << 20: 100.0, 1 << 28: 21.0})
+    assert LIMITS.or_better(busy) == busy.or_better(LIMITS) == best
+    first = results()[0]
+    assert first.against(busy).limit > first.limit == first.against(LIMITS).limit
+
+
 def test_a_missing_core_is_noticed():
     cores = Cores()
     try:

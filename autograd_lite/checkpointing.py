@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import math
-import warnings
 from collections.abc import Callable, Collection, Sequence
 from contextvars import copy_context
 from typing import Any, overload
@@ -24,10 +23,11 @@ from .budgets import Meter, Planner, bytes_of
 from .closures import lifted
 from .core import Primitive, Tracer, defbatch, defvjp_argnums, is_tracer
 from .errors import ArgumentError
+from .outputs import output_leaves
 from .repeats import check_repeated, trace_of
 from .reverse import as_array
 from .segments import Part, planned_vjp, recorded_vjp, taped
-from .source import user_line
+from .source import warn
 
 Fun = Callable[..., Any]
 Policy = Collection[str] | Callable[[str, int], bool]
@@ -112,7 +112,7 @@ def _checkpointed(fun: Fun, run: Run | None) -> Fun:
             filled = _filled(constants, places, xs[: len(places)])
             new_args, new_kwargs = tree.unflatten(treedef, filled)
             again = refilled(xs[len(places) :])
-            outs, outdef = tree.flatten(again(*new_args, **new_kwargs))
+            outs, outdef = output_leaves(again, again(*new_args, **new_kwargs))
             structures[:] = [outdef]
             return tuple([as_array(out) for out in outs])
 
@@ -219,10 +219,10 @@ def _within(budget: int, plans: dict[Any, Sequence[Part]]) -> Run:
             return outs, pull
         parts, peak = Planner(meter, len(xs)).plan(budget)
         if peak > budget:
-            warnings.warn(
+            warn(
                 f"checkpoint: the budget is {budget} bytes, but {peak} are the least "
-                f"that were found for this function (called at {user_line()})",
-                stacklevel=2,
+                "that were found for this function",
+                UserWarning,
             )
         if len(plans) >= _MOST_PLANS:
             plans.clear()

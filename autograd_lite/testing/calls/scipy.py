@@ -93,7 +93,7 @@ STATS = [
 # Solved to a tolerance that finite differences do not see.
 _FIELD = "lambda y, t, m: m @ np.tanh(y)"
 INTEGRATE = [
-    f"scipy.integrate.odeint({_FIELD}, v, np.cumsum(q), (k,), rtol=1e-12, atol=1e-12)"
+    f"scipy.integrate.odeint({_FIELD}, v, np.cumsum(q), (k,), rtol=1e-11, atol=1e-11)"
 ]
 OPTIMIZE = calls("""
     scipy.optimize.root(lambda x, y: x**3 + x - y, numpy.ones(4), (v,), tol=1e-13).x

@@ -9,7 +9,7 @@ import numpy
 import pytest
 
 import autograd_lite.numpy as np
-from autograd_lite import defvjp, elementwise, primitive
+from autograd_lite import defvjp, elementwise, policy, primitive
 from autograd_lite.errors import ArgumentError, GradientCheckError, RuleError
 from autograd_lite.testing import Finding, Report, check_grads
 from autograd_lite.testing.patterns import common_pattern
@@ -318,3 +318,12 @@ def test_imports():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_policy_in_force_is_reported():
+    with policy(ties="first", relu0=1):
+        found = report_of(np.tanh, X)
+        assert found.policy == {"ties": "first", "relu0": 1}
+    assert "under policy(ties='first', relu0=1): ok" in str(found)
+    assert found.to_dict()["policy"] == found.policy
+    assert "policy" not in str(report_of(np.tanh, X))

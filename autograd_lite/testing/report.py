@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from ..errors import ArgumentError, GradientCheckError, GradientCheckWarning
+from ..policies import policy
 from .plots import draw
 from .probe import Probe
 
@@ -133,7 +134,8 @@ class Report:
     """The result of a check: what was compared, and the verdict.
 
     Attributes: `title` (the function's name), `findings` (in the order in which they
-    were made), `verdict` (the worst of theirs), `ok`, `seed`, `seconds`.
+    were made), `verdict` (the worst of theirs), `ok`, `seed`, `seconds`, `policy` (the
+    choices at ties and kinks that were in force and are not the default ones).
 
     >>> import numpy as np
     >>> from autograd_lite.testing import check_grads
@@ -156,6 +158,8 @@ class Report:
         self.seed = seed
         self.seconds = seconds
         self.cause = cause  # the error of a rule that could not be applied
+        self.policy = policy.changed()
+        self._under = f" under {policy.describe()}" if self.policy else ""
 
     @property
     def verdict(self) -> str:
@@ -190,6 +194,7 @@ class Report:
             "verdict": self.verdict,
             "seed": self.seed,
             "seconds": self.seconds,
+            "policy": self.policy,
             "findings": [finding.to_dict() for finding in self.findings],
         }
 
@@ -221,9 +226,9 @@ class Report:
     def __str__(self) -> str:
         shown = [f for f in self.findings if f.verdict != OK]
         if not shown:
-            return f"{self.title}: ok ({_summary(self.findings)})"
+            return f"{self.title}{self._under}: ok ({_summary(self.findings)})"
         shown.sort(key=_severity)
-        return "\n".join([f"{self.title}: {finding}" for finding in shown])
+        return "\n".join([f"{self.title}{self._under}: {finding}" for finding in shown])
 
     def __repr__(self) -> str:
         return f"<Report of {self.title}: {self.verdict}>"

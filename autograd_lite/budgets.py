@@ -19,9 +19,10 @@ import numpy as np
 
 from .core import Primitive, concrete
 from .errors import ArgumentError
+from .linear import Recorded
 from .residuals import kept_arrays, owned_bytes, owner_of
 from .reverse import as_tuple, pullbacks
-from .segments import Part, Recorded, Recorder, Slot
+from .segments import Part, Recorder, Slot
 
 _UNITS: Final = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS_OF_1024: Final = {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}

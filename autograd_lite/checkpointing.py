@@ -57,7 +57,8 @@ def checkpoint(
             numbers have to come in as arguments.
         policy: names of primitives whose results are kept and not computed again, such
             as {"matmul", "conv"}; or a function of the primitive's name and its
-            results' bytes that tells whether they are kept.
+            results' bytes that tells whether they are kept. A name that no primitive
+            in `fun` has gives a `UserWarning` with those that ran.
         budget: bytes, or a string such as "200MB". The first call for arguments of some
             shapes measures each operation: the bytes its pullback keeps and the time it
             takes. From then on as much is kept as the budget allows, and the rest runs
@@ -192,18 +193,24 @@ def _pull_again(
 
 def _by_policy(policy: Policy) -> Run:
     """Return the run that keeps the results of chosen primitives."""
-    save: Callable[[str, int], bool]
     if callable(policy):
-        save = policy
-    elif isinstance(policy, str):
+        return lambda flat, xs: planned_vjp(flat, xs, [Part(None, save=policy)])
+    if isinstance(policy, str):
         raise ArgumentError(f"policy={policy!r}: give a set of names, {{{policy!r}}}")
-    else:
-        names = frozenset(policy)
+    names, ran = frozenset(policy), set()
 
-        def save(name: str, nbytes: int) -> bool:
-            return name in names
+    def save(name: str, nbytes: int) -> bool:
+        ran.add(name)
+        return name in names
 
-    return lambda flat, xs: planned_vjp(flat, xs, [Part(None, save=save)])
+    def run(flat: Fun, xs: Flat) -> tuple[Flat, Callable[[Flat], Flat]]:
+        found = planned_vjp(flat, xs, [Part(None, save=save)])
+        if unknown := sorted(names - ran):
+            warn(f"checkpoint: policy names {unknown}, but these ran: {sorted(ran)}")
+            ran.update(unknown)  # said once
+        return found
+
+    return run
 
 
 def _within(budget: int, plans: dict[Any, Sequence[Part]]) -> Run:
@@ -221,8 +228,7 @@ def _within(budget: int, plans: dict[Any, Sequence[Part]]) -> Run:
         if peak > budget:
             warn(
                 f"checkpoint: the budget is {budget} bytes, but {peak} are the least "
-                "that were found for this function",
-                UserWarning,
+                "that were found for this function"
             )
         if len(plans) >= _MOST_PLANS:
             plans.clear()

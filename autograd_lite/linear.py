@@ -21,11 +21,11 @@ from .reverse import Tape, as_array, separate
 
 
 class Recorded(Tracer):
-    """An array that the operations of a `Recorder` depend on."""
+    """An array that recorded operations depend on, under a slot of its own."""
 
     __slots__ = ("slot",)
 
-    def __init__(self, trace: Recorder, value: Any, slot: int) -> None:
+    def __init__(self, trace: Trace, value: Any, slot: int) -> None:
         self.owner = trace
         self.value = value
         self.slot = slot

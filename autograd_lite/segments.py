@@ -16,7 +16,8 @@ import numpy as np
 
 from .arguments import Flat, Operation, highest
 from .blame import annotate
-from .core import Primitive, Trace, Tracer
+from .core import Primitive, Trace
+from .linear import Recorded
 from .ops.basic import add
 from .reverse import (
     FAILURES,
@@ -58,17 +59,6 @@ class Step(NamedTuple):
     args: tuple[Any, ...]
     params: dict[str, Any]
     outs: tuple[int, ...]
-
-
-class Recorded(Tracer):
-    """A value of a recorded function."""
-
-    __slots__ = ("slot",)
-
-    def __init__(self, trace: Recorder, value: Any, slot: int) -> None:
-        self.owner = trace
-        self.value = value
-        self.slot = slot
 
 
 class Segment:

@@ -568,3 +568,12 @@ def test_nan_and_inf_repeat_themselves():
     with np.errstate(all="ignore"):
         x_bar = grad(lambda x: f(x).sum())(np.array([-1.0, 0.0, 1.0]))
     np.testing.assert_array_equal(x_bar, [-1.0, np.inf, 1.0])
+
+
+def test_a_policy_that_names_nothing_is_noticed():
+    f = checkpoint(lambda x: anp.sin(x).sum(), policy={"sin", "matmull"})
+    with pytest.warns(UserWarning, match=r"\['matmull'\].*these ran: \['sin', 'sum'\]"):
+        grad(f)(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        grad(f)(X)

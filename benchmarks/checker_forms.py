@@ -215,6 +215,13 @@ LIBRARIES = {
 }
 
 
+# What the checkers raise, and what a wrong rule may make them stumble over.
+REJECTIONS = (
+    *(ArithmeticError, AssertionError, LookupError),
+    *(RuntimeError, TypeError, ValueError),
+)
+
+
 def outcome(check: Check | None, unable: tuple[type[Exception], ...]) -> str:
     """Return what a checker says: "accepted", "rejected", or "unable" to run.
 
@@ -228,6 +235,6 @@ def outcome(check: Check | None, unable: tuple[type[Exception], ...]) -> str:
             check()
         except unable:
             return "unable"
-        except Exception:  # noqa: BLE001 (each library has its own)
+        except REJECTIONS:
             return "rejected"
     return "accepted"

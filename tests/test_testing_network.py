@@ -1,7 +1,5 @@
 """A network's parameters under check, end to end and in float32."""
 
-import time
-
 import numpy as np
 import pytest
 
@@ -10,7 +8,6 @@ from autograd_lite.testing import check_grads
 from models.cnn import emnist16
 
 CLASSES, BATCH = 47, 2
-SECONDS = 20.0
 
 
 def network():
@@ -36,7 +33,6 @@ def network():
 def test_every_parameter_of_the_network_in_float32():
     loss, params = network()
     leaves, treedef = tree.flatten(params)
-    start = time.perf_counter()
     for i, leaf in enumerate(leaves):
         assert leaf.dtype == np.float32
 
@@ -45,7 +41,6 @@ def test_every_parameter_of_the_network_in_float32():
 
         report = check_grads(of_one, (leaf,), report=True)
         assert report.verdict == "ok", f"{tree.paths(params)[i]}: {report}"
-    assert time.perf_counter() - start < SECONDS
 
 
 def test_the_whole_tree_at_once():

@@ -64,13 +64,18 @@ LARGE = [
     (2704, 64, 128, "tn"),
     (64, 128, 2704, "nt"),
     (512, 300, 47, "nn"),
+    (130, 700, 70, "tn"),  # sums in three parts, rows and columns left over
+    (70, 600, 130, "tt"),
+    (50, 530, 40, "nt"),
 ]
 
 
 @pytest.mark.parametrize("m, k, n, form", LARGE)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_layers_of_the_models(m, k, n, form, dtype):
-    check(*operands(m, k, n, form, dtype))
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_layers_of_the_models(m, k, n, form, dtype, with_bias):
+    a, b = operands(m, k, n, form, dtype)
+    check(a, b, np.arange(n, dtype=dtype) if with_bias else None)
 
 
 @pytest.mark.parametrize("m, k, n, form", LARGE)

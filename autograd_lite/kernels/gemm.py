@@ -14,14 +14,22 @@ import numpy as np
 from . import memory
 from .columns import Columns, columns, even
 from .launch import Array, Launch, compiled, launch, run
-from .micro import REAL, Tile, machine, multiply, transpose
+from .micro import REAL, Tile, copy_column, copy_row, machine, multiply, transpose
 
 # OpenBLAS uses one thread up to this m * k * n (SMP_THRESHOLD_MIN *
 # GEMM_MULTITHREAD_THRESHOLD in its interface/gemm.c); then it has the less overhead.
 _ONE_BLAS_THREAD: Final = 4 * 65536
 
+# Terms of a sum that are added before others begin: so that a panel of B stays in the
+# level-1 cache while tiles of A go by.
+_DEPTH: Final = 256
+
 # Rows of A that stay in the level-2 cache while panels of B go by.
 _BLOCK_BYTES: Final = 1 << 19
+
+# A panel of B that so many tiles read is copied to contiguous memory: rows of B whose
+# distance is a power of 2 share few places of the level-1 cache.
+_TILES_TO_PACK: Final = 3
 
 # Pieces to cut a product into, if its shape gives them.
 _TASKS: Final = 8
@@ -122,67 +130,113 @@ def _launch(form: Form, part: Columns, most_rows: int) -> Launch:
     m, k, n, a_turned, b_turned, has_bias, itemsize, items, a_own, b_own = form
     rows = even(m, most_rows)
     tile = Tile(rows, part.vectors, part.lanes, itemsize, part.masked)
-    fitting = max(8, _BLOCK_BYTES // (k * itemsize * rows))
-    height = rows * even(-(-m // rows), fitting)
-    blocks, panels = -(-m // height), -(-(part.last - part.first) // part.width)
+    lines = part.lanes if b_turned else 1
+    depth = lines * even(-(-k // lines), max(1, _DEPTH // lines))
+    tiles, panels = -(-m // rows), -(-(part.last - part.first) // part.width)
+    fitting = max(8, _BLOCK_BYTES // (depth * itemsize * rows))
+    if a_turned:  # whose blocks are copied, best once: so that rows are cut first
+        fitting = min(fitting, -(-tiles * items // _TASKS))
+    height = rows * even(tiles, fitting)
+    blocks = -(-m // height)
     group = even(panels, -(-panels * blocks * items // _TASKS))
     groups = -(-panels // group)
+    packed = tiles >= _TILES_TO_PACK
     values = (
-        *(m, k, n, *((1, m) if a_turned else (k, 1)), b_turned, has_bias),
+        *(m, k, n, a_turned, b_turned, has_bias),
         *(part.first, part.last, part.last_lanes, height, groups, group * part.width),
-        *(blocks * groups, m * k * a_own, k * n * b_own),
+        *(packed, depth, blocks * groups, m * k * a_own, k * n * b_own),
     )
-    depth = -(-k // part.lanes) * part.lanes if b_turned else 0
-    scratch, flops = depth * part.width * itemsize, 2 * items * m * k * n
+    panel = depth * part.width * (b_turned or packed)
+    block = depth * height * a_turned
+    sums = height * group * part.width * (depth < k)
+    scratch, flops = (panel + block + sums) * itemsize, 2 * items * m * k * n
     tasks = items * blocks * groups
-    return launch(_task(tile.literal()), values, tasks, scratch, flops)
+    task = _task(tile.literal())
+    return launch(task, values, tasks, scratch, flops, cleared=False)
 
 
 @cache
 def _task(tile: tuple[int, ...]) -> int:
     """Return the address of a task that multiplies a block of A by panels of B.
 
-    Arrays: a, b, bias, c. A panel of a B that goes column by column is transposed to
-    the scratch memory. The last tile of rows overlaps the one before if it has to.
+    Arrays: a, b, bias, c. What tiles would read across memory is copied to the scratch
+    memory first: panels of B, and a block of an A that goes column by column. Sums that
+    are not done wait there as well. The last tile of rows overlaps the one before if it
+    has to.
     """
     rows, vectors, size, itemsize = tile[0], tile[1], tile[2], tile[3]
     width = vectors * size
 
     # Long because a function of its own would lose the literals of the tile.
     def task(p, a, b, bias, c, scratch, index):
-        m, k, n, a_row, a_inner, b_turned = p[0], p[1], p[2], p[3], p[4], p[5]
-        has_bias, first_n, last_n, lanes = p[6], p[7], p[8], p[9]
-        height, groups, group = p[10], p[11], p[12]
-        item, index = index // p[13], index % p[13]
-        a, b = a + item * p[14] * itemsize, b + item * p[15] * itemsize
+        m, k, n, a_turned, b_turned, has_bias = p[0], p[1], p[2], p[3], p[4], p[5]
+        first_n, last_n, lanes, height, groups = p[6], p[7], p[8], p[9], p[10]
+        group, packed, depth = p[11], p[12], p[13]
+        item, index = index // p[14], index % p[14]
+        a, b = a + item * p[15] * itemsize, b + item * p[16] * itemsize
         c += item * m * n * itemsize
         top, left = index // groups * height, first_n + index % groups * group
-        for column in range(left, min(left + group, last_n), width):
-            panel, panel_row = b + column * itemsize, n
-            if b_turned:
-                panel, panel_row = scratch, width
-                for v in range(column, min(column + width, last_n), size):
-                    source = b + v * k * itemsize
-                    target = scratch + (v - column) * itemsize
-                    present = min(last_n - v, size)
-                    for i in range(0, k, size):
-                        transpose(
+        bottom, right = min(top + height, m), min(left + group, last_n)
+        block = scratch + depth * width * itemsize * (b_turned or packed)
+        sums = block + depth * height * itemsize * a_turned
+        for first in range(0, k, depth):
+            inner = min(depth, k - first)
+            if a_turned:
+                for j in range(inner):  # row by row, as memory likes to be read
+                    source = a + (first + j) * m * itemsize
+                    for i in range(top, bottom, rows):
+                        target = block + ((i - top) * depth + j * rows) * itemsize
+                        copy_column(tile, source + min(i, m - rows) * itemsize, target)
+            for column in range(left, right, width):
+                panel, panel_row = b + (first * n + column) * itemsize, n
+                if b_turned:
+                    panel, panel_row = scratch, width
+                    for v in range(column, min(column + width, last_n), size):
+                        source = b + (v * k + first) * itemsize
+                        target = scratch + (v - column) * itemsize
+                        present = min(last_n - v, size)
+                        for i in range(0, inner, size):
+                            transpose(
+                                tile,
+                                (source + i * itemsize, k),
+                                (present, min(inner - i, size)),
+                                (target + i * width * itemsize, width),
+                            )
+                elif packed:
+                    source, panel, panel_row = panel, scratch, width
+                    for i in range(inner):
+                        copy_row(
                             tile,
-                            (source + i * itemsize, k),
-                            (present, min(k - i, size)),
-                            (target + i * width * itemsize, width),
+                            source + i * n * itemsize,
+                            lanes,
+                            panel + i * width * itemsize,
                         )
-            start = bias + column * itemsize if has_bias else 0
-            for i in range(top, min(top + height, m), rows):
-                i = min(i, m - rows)
-                multiply(
-                    tile,
-                    (a + i * a_row * itemsize, 0, a_row, 0, a_inner),
-                    (panel, 0, panel_row),
-                    (c + (i * n + column) * itemsize, n),
-                    (start, 0),
-                    (1, k),
-                    (lanes,),
-                )
+                start, start_row = 0, 0
+                if has_bias:
+                    start = bias + column * itemsize
+                for i in range(top, bottom, rows):
+                    place = min(i, m - rows)
+                    tile_a, a_row, a_inner = a + (place * k + first) * itemsize, k, 1
+                    if a_turned:
+                        tile_a = block + (i - top) * depth * itemsize
+                        a_row, a_inner = 1, rows
+                    unfinished = sums + (
+                        ((column - left) * height + (i - top) * width) * itemsize
+                    )
+                    if first:
+                        start, start_row = unfinished, width
+                    target, target_row = unfinished, width
+                    if first + inner == k:
+                        target = c + (place * n + column) * itemsize
+                        target_row = n
+                    multiply(
+                        tile,
+                        (tile_a, 0, a_row, 0, a_inner),
+                        (panel, 0, panel_row),
+                        (target, target_row),
+                        (start, start_row),
+                        (1, inner),
+                        (lanes,),
+                    )
 
     return compiled(task)

@@ -50,9 +50,11 @@ def _address(array):
 
 
 @serial
-def _share(task, params, tasks, scratch_bytes, a, b, c, d, part, parts):
-    """Run one of `parts` equal shares of the tasks, with zeroed scratch memory."""
-    memory = np.zeros(scratch_bytes + _CACHE_LINE, np.uint8)
+def _share(task, params, tasks, scratch_bytes, cleared, a, b, c, d, part, parts):
+    """Run one of `parts` equal shares of the tasks, with scratch memory."""
+    memory = np.empty(scratch_bytes + _CACHE_LINE, np.uint8)
+    if cleared:
+        memory[:] = 0
     scratch = memory.ctypes.data
     scratch += -scratch % _CACHE_LINE
     for index in range(part * tasks // parts, (part + 1) * tasks // parts):
@@ -62,15 +64,15 @@ def _share(task, params, tasks, scratch_bytes, a, b, c, d, part, parts):
 
 
 @serial
-def _run_serial(task, params, tasks, scratch_bytes, a, b, c, d, parts):
-    _share(task, params, tasks, scratch_bytes, a, b, c, d, 0, 1)
+def _run_serial(task, params, tasks, scratch_bytes, cleared, a, b, c, d, parts):
+    _share(task, params, tasks, scratch_bytes, cleared, a, b, c, d, 0, 1)
 
 
 @parallel
-def _run_parallel(task, params, tasks, scratch_bytes, a, b, c, d, parts):
+def _run_parallel(task, params, tasks, scratch_bytes, cleared, a, b, c, d, parts):
     for part in prange(parts):
         share = np.int64(part)
-        _share(task, params, tasks, scratch_bytes, a, b, c, d, share, parts)
+        _share(task, params, tasks, scratch_bytes, cleared, a, b, c, d, share, parts)
 
 
 def compiled(function: Callable[..., None]) -> int:
@@ -86,8 +88,8 @@ def compiled(function: Callable[..., None]) -> int:
 class Launch(NamedTuple):
     """A compiled task with everything that doesn't change from call to call.
 
-    `scratch_bytes`: zeroed memory that each thread gets for itself and hands to every
-    task it runs.
+    `scratch_bytes`: memory that each thread gets for itself and hands to every task it
+    runs; `cleared`: whether it begins with zeros.
     """
 
     task: int
@@ -95,21 +97,28 @@ class Launch(NamedTuple):
     tasks: int
     scratch_bytes: int
     flops: int
+    cleared: bool
 
 
 def launch(
-    task: int, params: Iterable[int], tasks: int, scratch_bytes: int, flops: int
+    task: int,
+    params: Iterable[int],
+    tasks: int,
+    scratch_bytes: int,
+    flops: int,
+    cleared: bool = True,
 ) -> Launch:
     """Return a Launch; params are what the task finds in `params`, in their order."""
     values = np.array([*params], np.int64)
-    return Launch(task, values, tasks, scratch_bytes, flops)
+    return Launch(task, values, tasks, scratch_bytes, flops, cleared)
 
 
 def run(launches: Iterable[Launch], a: Array, b: Array, c: Array, d: Array) -> None:
     """Run launches one after the other on contiguous arrays of one dtype."""
     addresses = (_address(a), _address(b), _address(c), _address(d))
-    for task, values, tasks, scratch_bytes, flops in launches:
+    for task, values, tasks, scratch_bytes, flops, cleared in launches:
         loop, parts = _run_serial, 1
         if flops > _PARALLEL_FLOPS and tasks > 1:
             loop, parts = _run_parallel, min(get_num_threads(), tasks)
-        loop(task, _address(values), tasks, scratch_bytes, *addresses, parts)
+        params = _address(values)
+        loop(task, params, tasks, scratch_bytes, cleared, *addresses, parts)

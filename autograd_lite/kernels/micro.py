@@ -199,6 +199,14 @@ class Emitter:
         )
         self.builder.call(store, [value, pointer, _INT32(self.tile.itemsize), mask])
 
+    def prefetch(self, pointer: ir.Value) -> None:
+        """Fetch the cache line at a pointer, to be written to soon."""
+        fetch = self.function(
+            "llvm.prefetch.p0", ir.VoidType(), [pointer.type, _INT32, _INT32, _INT32]
+        )
+        arguments = [_INT32(number) for number in (1, 3, 1)]  # to write, near, data
+        self.builder.call(fetch, [pointer, *arguments])
+
     def masks(self, count: ir.Value) -> list[ir.Value | None]:
         """Return one mask per vector of a row; None: all lanes."""
         masks: list[ir.Value | None] = [None] * self.tile.vectors
@@ -260,6 +268,9 @@ def _emit(builder: ir.IRBuilder, tile: Tile, arguments: list[Any]) -> None:
     (c, c_row), (start, start_row), (outer, inner), (last_lanes,) = arguments[2:]
     masks = emit.masks(last_lanes)
     sums = started(emit, start, start_row, masks)
+    for i in range(len(sums)):
+        for j in range(tile.vectors):
+            emit.prefetch(emit.at(emit.pointer(c), (c_row, i), (_INT64(tile.lanes), j)))
 
     def step(pointers: list[Any]) -> None:
         rows = [
@@ -345,6 +356,42 @@ def clear(typing_context, target, count):
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64), emit
+
+
+@emitted
+def copy_row(typing_context, tile, source, lanes, target):
+    """Copy a row of `tile`, whose last vector has so many lanes, between addresses."""
+    shape = read_tile(tile)
+
+    def emit(context, builder, signature, arguments):
+        emitter = Emitter(builder, shape)
+        source, lanes, target = arguments[1:]
+        masks = emitter.masks(lanes)
+        source, target = emitter.pointer(source), emitter.pointer(target)
+        for j, value in enumerate(emitter.row(source, masks)):
+            place = emitter.at(target, (_INT64(shape.lanes), j))
+            emitter.store(value, place, masks[j])
+        return context.get_dummy_value()
+
+    return types.void(tile, types.int64, types.int64, types.int64), emit
+
+
+@emitted
+def copy_column(typing_context, tile, source, target):
+    """Copy as many numbers as `tile` has rows between addresses."""
+    shape = read_tile(tile)
+
+    def emit(context, builder, signature, arguments):
+        emitter = Emitter(builder, shape)
+        kind = ir.VectorType(emitter.scalar, shape.rows)
+        source, target = (
+            builder.inttoptr(address, kind.as_pointer()) for address in arguments[1:]
+        )
+        value = builder.load(source, align=shape.itemsize, typ=kind)
+        builder.store(value, target, align=shape.itemsize)
+        return context.get_dummy_value()
+
+    return types.void(tile, types.int64, types.int64), emit
 
 
 @emitted

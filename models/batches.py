@@ -7,13 +7,13 @@ a resumed run makes the same batches again and skips those it has seen.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import augment
-from .data import Dataset
+from .dataset import Dataset, Rows
 from .errors import OptionError
 from .recipes import Recipe
 
@@ -24,7 +24,7 @@ _SPLIT, _SHUFFLE, _WARP, _STEP, _INIT = range(5)  # purposes of random numbers
 class Split(NamedTuple):
     """A part of a data set: images uint8 (n, h, w, c) and labels int64 (n,)."""
 
-    images: NDArray[np.uint8]
+    images: Any  # an array, or `Rows` of one that may be larger than memory
     labels: NDArray[np.int64]
 
 
@@ -61,8 +61,8 @@ def hold_out(data: Dataset, n: int, seed: int) -> tuple[Split, Split]:
     order = np.random.default_rng((seed, _SPLIT)).permutation(total)
     held, kept = np.sort(order[:n]), np.sort(order[n:])
     return (
-        Split(data.train_images[kept], data.train_labels[kept]),
-        Split(data.train_images[held], data.train_labels[held]),
+        Split(Rows(data.train_images, kept), data.train_labels[kept]),
+        Split(Rows(data.train_images, held), data.train_labels[held]),
     )
 
 

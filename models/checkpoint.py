@@ -112,14 +112,11 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _read(path: Path) -> tuple[dict[str, NDArray], dict[str, Any]]:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
+    content = _content(path)
     try:
         tensors = load_tensors(content)
         metadata = _metadata(content)
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, KeyError) as error:  # KeyError: an odd dtype
         raise CheckpointError(
             f"{path} is damaged or no safetensors file: {error}"
         ) from error
@@ -128,13 +125,41 @@ def _read(path: Path) -> tuple[dict[str, NDArray], dict[str, Any]]:
     text = metadata.get("state", "")
     if metadata.get("sha256") != _digest(tensors, text):
         raise CheckpointError(f"{path} is damaged: its content does not fit its hash")
-    return tensors, json.loads(text)
+    return tensors, _state(text, path)
+
+
+def _content(path: Path) -> bytes:
+    """Return a file's bytes, all of them only where it may be a safetensors file."""
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            length = int.from_bytes(head := file.read(8), "little")
+            if not 2 <= length <= size - 8:
+                raise CheckpointError(
+                    f"{path} is damaged or no safetensors file: it claims a header of "
+                    f"{length:,} bytes and has {size:,} in all"
+                )
+            return head + file.read()
+    except CheckpointError:
+        raise
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _metadata(content: bytes) -> dict[str, str]:
     """Return a safetensors file's metadata; its header was validated by the loader."""
     size = int.from_bytes(content[:8], "little")
-    return json.loads(content[8 : 8 + size]).get("__metadata__", {})
+    return json.loads(content[8 : 8 + size]).get("__metadata__") or {}
+
+
+def _state(text: str, path: Path) -> dict[str, Any]:
+    try:
+        state = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is damaged: its state: {error}") from error
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path} is damaged: its state is no JSON object")
+    return state
 
 
 def _digest(tensors: Mapping[str, NDArray], text: str) -> str:

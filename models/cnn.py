@@ -24,6 +24,8 @@ import numpy as np
 
 from autograd_lite import nn
 
+from .errors import OptionError
+
 Array = Any  # of NumPy, or a tracer that stands for one
 Generator = Any  # of numpy.random
 Params = dict[str, Any]
@@ -66,8 +68,7 @@ def lenet8_init(
     >>> params["conv1"]["w"].shape, params["dense1"]["w"].shape
     ((3, 3, 1, 8), (1352, 128))
     """
-    height, width, channels = image_shape
-    pooled = ((height - 2) // 2) * ((width - 2) // 2)
+    channels, pooled = image_shape[2], places(image_shape, border=2, pool=2)
     return {
         "conv1": init_conv(rng, channels, 8),
         "dense1": init_dense(rng, pooled * 8, 128),
@@ -91,8 +92,7 @@ def emnist16_init(
     rng: Generator, image_shape: tuple[int, int, int] = (28, 28, 1), classes: int = 10
 ) -> Params:
     """Return parameters of `emnist16`, drawn from `rng`."""
-    height, width, channels = image_shape
-    pooled = ((height - 2) // 2) * ((width - 2) // 2)
+    channels, pooled = image_shape[2], places(image_shape, border=2, pool=2)
     return {
         "conv1": init_conv(rng, channels, 16),
         "dense1": init_dense(rng, pooled * 16, 128),
@@ -121,14 +121,14 @@ def deep_init(
     widths: tuple[int, int] = (32, 64),
 ) -> Params:
     """Return parameters of `deep`, drawn from `rng`; `widths`: filters by block."""
-    height, width, channels = image_shape
+    channels, pooled = image_shape[2], places(image_shape, border=0, pool=4)
     first, second = widths
     return {
         "conv1": init_conv(rng, channels, first, norm=True),
         "conv2": init_conv(rng, first, first, norm=True),
         "conv3": init_conv(rng, first, second, norm=True),
         "conv4": init_conv(rng, second, second, norm=True),
-        "dense1": init_dense(rng, (height // 4) * (width // 4) * second, 128),
+        "dense1": init_dense(rng, pooled * second, 128),
         "dense2": init_dense(rng, 128, classes),
     }
 
@@ -169,6 +169,24 @@ def _deep_maps(
 
 
 # -- layers with their parameters ----------------------------------------------------
+
+
+def places(image_shape: tuple[int, int, int], border: int, pool: int) -> int:
+    """Return how many places are left of images that lose a border and are pooled.
+
+    Raises `OptionError` when none is left.
+
+    >>> places((28, 28, 1), border=2, pool=2)
+    169
+    """
+    height, width = ((n - border) // pool for n in image_shape[:2])
+    if height < 1 or width < 1:
+        least = border + pool
+        raise OptionError(
+            f"images of {image_shape[0]} x {image_shape[1]} are too small for this "
+            f"model: it takes {least} x {least} or more"
+        )
+    return height * width
 
 
 def init_conv(

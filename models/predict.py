@@ -1,6 +1,6 @@
 """Asks a trained model about images: `python -m models.predict RUN FILE`.
 
-FILE is a picture (PNG, JPEG and what else Pillow reads) or an IDX file of images.
+FILE is a picture (PNG, JPEG, GIF, BMP, PPM, TIFF or WebP) or an IDX file of images.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from rich.text import Text
 
 from autograd_lite import AutogradError
 
-from . import folder, idx
+from . import folder, idx, images
 from .errors import DataError, ModelsError
 from .evaluate import probabilities
 from .terminal import say
 from .train import BAD_INPUT, INTERRUPTED
 
+DRAWN = ("mnist", "fashion-mnist", "emnist-")  # sets that are bright on dark, centred
 _MARGIN = 4 / 28  # of an image of MNIST, at each side
 _SHADES = " .:-=+*#%@"
 
@@ -63,18 +64,28 @@ def _parser() -> argparse.ArgumentParser:
         default=1,
         help="how many of an IDX file's images to draw [1]",
     )
+    made.add_argument(
+        "--picture",
+        choices=("drawn", "plain"),
+        help="drawn: made bright on dark, cut out and centred, as the images of MNIST; "
+        "plain: resized at most [drawn for mnist, fashion-mnist and emnist-*, "
+        "plain for other data]",
+    )
     return made
 
 
 def _predict(options: argparse.Namespace, console: Console) -> None:
     run = folder.load_trained(Path(options.run))
-    images = read_images(Path(options.file), run.setup.image_shape)
     setup = run.setup
-    chances = probabilities(setup.model, run.params, run.state, images)
+    drawn = setup.dataset.startswith(DRAWN)
+    if options.picture is not None:
+        drawn = options.picture == "drawn"
+    asked = read_images(Path(options.file), setup.image_shape, drawn)
+    chances = probabilities(setup.model, run.params, run.state, asked)
     for i, chance in enumerate(chances):
         if i < options.draw:
-            draw(console, images[i])
-        name = f"{i:>6}  " if len(images) > 1 else ""
+            draw(console, asked[i])
+        name = f"{i:>6}  " if len(asked) > 1 else ""
         say(console, name + describe(chance, setup.class_names, options.top))
 
 
@@ -88,8 +99,13 @@ def describe(chances: NDArray, names: Sequence[str], top: int) -> str:
     return "   ".join(f"{names[k]} {100 * chances[k]:.1f} %" for k in best)
 
 
-def read_images(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+def read_images(
+    path: Path, shape: tuple[int, int, int], drawn: bool = True
+) -> NDArray[np.uint8]:
     """Return the images in a file, uint8 (n, h, w, c) of the shape the model takes.
+
+    A picture that is `drawn` is made bright on dark, cut out and centred, as MNIST's
+    are; others are read as those of a folder to train on, and resized at most.
 
     Raises `DataError` when the file is neither IDX nor a picture, or does not fit.
     """
@@ -100,34 +116,25 @@ def read_images(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     if magic[:2] in (b"\0\0", b"\x1f\x8b", b"\xfd7"):
         return _read_idx(path, shape)
-    return _read_picture(path, shape)[None]
+    images.inspect(path)
+    if drawn:
+        return _read_drawing(path, shape)[None]
+    return images.read(path, shape[2] == 1, shape[:2])[None]
 
 
 def _read_idx(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    images = idx.read(path)
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.dtype != np.uint8 or images.shape[1:] != shape or not len(images):
+    found = idx.read_images(path)
+    if found.shape[1:] != shape:
         raise DataError(
-            f"{path}: expected images of {shape} (height, width, channels), uint8; "
-            f"got {images.dtype} of shape {images.shape}"
+            f"{path}: expected images of {shape} (height, width, channels), "
+            f"got {found.shape[1:]}"
         )
-    return images.view(np.uint8)
+    return found
 
 
-def _read_picture(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """Return a picture as the data sets have theirs: bright on dark, centred."""
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise DataError("pictures need Pillow: pip install pillow") from error
-    try:
-        with Image.open(path) as picture:
-            rgba = picture.convert("RGBA")
-            white = Image.new("RGBA", picture.size, "white")
-            grey = np.asarray(Image.alpha_composite(white, rgba).convert("L"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: no picture that can be read: {error}") from error
+def _read_drawing(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Return a picture as MNIST has its own: bright on dark, centred."""
+    grey = images.read(path, grey=True)[..., 0]
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     if np.median(border) > 127:  # dark on bright, as on paper
         grey = 255 - grey
@@ -160,18 +167,24 @@ def _fit(grey: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
 
 
 def draw(console: Console, image: NDArray[np.uint8]) -> None:
-    """Draw an image (h, w, c): in grey on a colour terminal, else in characters."""
-    grey = image.mean(-1).astype(int)
+    """Draw an image (h, w, c): in its colours on a colour terminal, else in characters.
+
+    One that is wider than the terminal is drawn with fewer rows and columns.
+    """
     colours = console.color_system is not None and not console.no_color
-    if not colours or not console.encoding.startswith("utf"):
-        for row in grey:
+    blocks = colours and console.encoding.startswith("utf")
+    step = -(-image.shape[1] * (1 if blocks else 2) // console.width)
+    image = image[::step, ::step]
+    if not blocks:
+        for row in image.mean(-1).astype(int):
             shades = [_SHADES[value * len(_SHADES) // 256] * 2 for value in row]
             say(console, "".join(shades).rstrip())
         return
-    for above, below in zip(grey[::2], [*grey[1::2], np.zeros_like(grey[0])]):
+    rgb = np.broadcast_to(image, (*image.shape[:2], 3)).tolist()
+    for above, below in zip(rgb[::2], [*rgb[1::2], [(0, 0, 0)] * len(rgb[0])]):
         line = Text()
         for a, b in zip(above, below):
-            line.append("▀", style=f"rgb({a},{a},{a}) on rgb({b},{b},{b})")
+            line.append("▀", style="rgb({},{},{}) on rgb({},{},{})".format(*a, *b))
         say(console, line)
 
 

@@ -144,6 +144,8 @@ def introduce(console: Console, run: Run, data: Dataset, folder: Path) -> None:
         f"seed {setup.seed}",
     ]
     say(console, ", ".join(filter(None, details)))
+    for note in data.notes:
+        say(console, note)
     where = f"goes on in {folder}" if run.epoch or run.step else f"writes to {folder}"
     say(console, where)
 

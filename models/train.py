@@ -16,10 +16,10 @@ from rich.console import Console
 
 from autograd_lite import AutogradError
 
-from . import batches, data, folder, terminal
+from . import batches, data, folder, idx_files, image_folder, terminal
 from .augment import Affine
 from .batches import Split
-from .errors import DivergedError, ModelsError, OptionError
+from .errors import DataError, DivergedError, ModelsError, OptionError
 from .evaluate import evaluate
 from .interrupt import StopRequest
 from .loop import Interrupted, fit
@@ -60,10 +60,11 @@ def parser() -> argparse.ArgumentParser:
     add("--model", choices=RECIPES, default=DEFAULT, help=f"[{DEFAULT}]")
     add(
         "--dataset",
-        choices=data.SOURCES,
+        type=_dataset,
         metavar="NAME",
         default="mnist",
-        help=f"{', '.join(data.SOURCES)} [mnist]",
+        help=f"{', '.join(data.SOURCES)}; or your own: {idx_files.FORM}, or "
+        f"{image_folder.FORM}, a sub-folder of pictures per class [mnist]",
     )
     add("--data-dir", metavar="DIR", help="where data sets lie, in folders by name")
     _add_recipe_options(made)
@@ -77,6 +78,14 @@ def parser() -> argparse.ArgumentParser:
         help="go on with a run, the latest in runs/ by default; its options stay",
     )
     return made
+
+
+def _dataset(name: str) -> str:
+    """Return the name of a data set, for `argparse`, which shows what is wrong."""
+    try:
+        return data.check_name(name)
+    except DataError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _add_recipe_options(made: argparse.ArgumentParser) -> None:
@@ -127,7 +136,8 @@ def _shown(recipe: Recipe, name: str) -> str:
 def _train(options: argparse.Namespace, console: Console) -> int:
     if options.resume is None:
         run, dataset, split = _start(options)
-        where = folder.create(options.out, f"{dataset.name}-{run.setup.recipe.model}")
+        name = f"{dataset.short_name}-{run.setup.recipe.model}"
+        where = folder.create(options.out, name)
     else:
         where = _to_resume(options)
         run, dataset, split = _resume(where, options.data_dir)

@@ -255,6 +255,10 @@ def test_a_set_without_a_source_says_what_to_put_where():
     assert "emnist-bymerge116k-mapping.txt" in str(error.value)
 
 
+def mapping(text):
+    return lambda folder: (folder / "emnist-digits-mapping.txt").write_text(text)
+
+
 def damage(file, content):
     def change(folder):
         path = folder / f"{data.SOURCES['emnist-digits'].files[file]}.gz"
@@ -271,11 +275,15 @@ def damage(file, content):
             damage(1, encode(np.full(6, 10, np.uint8))),
             "labels from 10 to 10, expected 0",
         ),
-        (damage(0, encode(np.zeros((6, 20), np.uint8))), "expected 3 axes, got 2"),
+        (damage(0, encode(np.zeros((6, 20), np.uint8))), "expected 3 axes .*, got 2"),
         (damage(0, encode(np.zeros((6, 5, 4), np.int8), 0x09)), "all uint8; got int8"),
-        (damage(3, encode(np.zeros(0, np.uint8))), "at least one number"),
+        (damage(3, encode(np.zeros(0, np.uint8))), "at least one label"),
+        (damage(2, encode(np.zeros((0, 5, 4), np.uint8))), "at least one number"),
         (damage(2, encode(np.zeros((4, 7, 7), np.uint8))), "those to test on"),
-        (lambda f: (f / "emnist-digits-mapping.txt").write_text("0\n"), "'label code'"),
+        (mapping("0\n"), "'label code'"),
+        (mapping("0 48\n2 50\n"), r"from 0 on without a gap, got \[0, 2\]"),
+        (mapping("0 -1\n"), "'label code'"),
+        (mapping(""), r"without a gap, got \[\]"),
     ],
 )
 def test_files_that_do_not_belong_together_are_an_error(tmp_path, change, message):

@@ -170,6 +170,9 @@ def _start(
 ) -> tuple[Run, data.Dataset, tuple[Split, Split]]:
     recipe = _recipe(options)
     dataset = data.load(options.dataset, options.data_dir)
+    if options.validation is None:  # a small set cannot spare as many
+        held = min(recipe.validation, len(dataset.train_labels) // 5)
+        recipe = recipe._replace(validation=held)
     split = batches.hold_out(dataset, recipe.validation, options.seed)
     setup = Setup(
         dataset=dataset.name,

@@ -3,8 +3,10 @@
 import gzip
 import hashlib
 import http.server
+import io
 import lzma
 import struct
+import tarfile
 import threading
 import zipfile
 from functools import partial
@@ -15,8 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from rich.console import Console
 
-from models import data, idx
+from models import data, fetch, idx, progress
 from models.errors import DataError
 
 IDX_DTYPES = ["u1", "i1", "i2", "i4", "f4", "f8"]
@@ -362,3 +365,44 @@ def test_emnist_comes_out_of_its_zip(server, monkeypatch, tmp_path):
         path.name for path in (tmp_path / "cache/autograd_lite/emnist-digits").iterdir()
     }
     assert found == {path.name for path in (tmp_path / "packed").iterdir()}
+
+
+def test_cifar_comes_out_of_its_archive(server, monkeypatch, tmp_path):
+    pytest.importorskip("pooch")
+    root, url = server
+    records = np.arange(6 * 2 * 3073, dtype=np.uint32).reshape(12, 3073).astype("u1")
+    records[:, 0] = 3
+    with tarfile.open(root / "cifar.tar.gz", "w:gz") as archive:
+        for name, part in zip(data.SOURCES["cifar-10"].files, np.split(records, 6)):
+            (root / name).write_bytes(part.tobytes())
+            archive.add(root / name, f"cifar-10-batches-bin/{name}")
+    source = data.SOURCES["cifar-10"]._replace(url=f"{url}cifar.tar.gz")
+    source = source._replace(md5=(md5(root / "cifar.tar.gz"),))
+    monkeypatch.setitem(data.SOURCES, "cifar-10", source)
+    found = data.load("cifar-10")
+    assert found.train_images.shape == (10, 32, 32, 3)
+    assert found.class_names[found.test_labels[0]] == "cat"
+
+
+def test_a_damaged_download_says_so(server, monkeypatch):
+    pytest.importorskip("pooch")
+    root, url = server
+    (root / "cifar.tar.gz").write_bytes(gzip.compress(b"no tar")[:-3])
+    source = data.SOURCES["cifar-10"]._replace(url=f"{url}cifar.tar.gz")
+    source = source._replace(md5=(md5(root / "cifar.tar.gz"),))
+    monkeypatch.setitem(data.SOURCES, "cifar-10", source)
+    with pytest.raises(DataError, match=r"failed \(.*cifar.tar.gz: ") as error:
+        data.load("cifar-10")
+    assert "data_batch_1.bin" in str(error.value)
+
+
+def test_a_bar_shows_what_takes_long(server, monkeypatch, tmp_path):
+    pytest.importorskip("pooch")
+    root, url = server
+    (root / "big.gz").write_bytes(bytes(100_000))
+    shown = io.StringIO()
+    terminal = Console(file=shown, force_terminal=True, width=80)
+    monkeypatch.setattr(progress, "Console", lambda stderr: terminal)
+    monkeypatch.setattr(progress, "_PATIENCE", 0)
+    assert not fetch.fetch(url, (md5(root / "big.gz"),), ("big",), tmp_path / "cache")
+    assert "downloading big.gz" in shown.getvalue() and "100%" in shown.getvalue()

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from models import batches, cache, data, idx
+from models import batches, cache, cifar, data, idx
 from models.dataset import Dataset, Rows
 from models.errors import DataError
 from models.recipes import RECIPES
@@ -160,6 +161,46 @@ def test_a_cache_that_cannot_be_made_is_a_clear_error(write, tmp_path, monkeypat
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(DataError, match="images: .*Not a directory"):
         idx.read_images(tmp_path / "images")
+
+
+# -- other sources -------------------------------------------------------------------
+
+
+def put_pictures(root):
+    """300 pictures of 64x64 in colour, in two classes."""
+    noise = np.random.default_rng(0).integers(0, 256, (300, 64, 64, 3), np.uint8)
+    for i, pixels in enumerate(noise):
+        path = root / "ab"[i % 2] / f"{i:03}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(path, compress_level=0)
+    return f"folder:{root}"
+
+
+def put_cifar(root):
+    """300 records in each file of CIFAR-10."""
+    for name in (*cifar.TRAIN, cifar.TEST):
+        records = np.random.default_rng(0).integers(0, 10, (300, 3073), np.uint8)
+        (root / name).write_bytes(records.tobytes())
+    return "cifar-10"
+
+
+@pytest.mark.parametrize("put", [put_pictures, put_cifar])
+def test_other_sources_are_decoded_piece_by_piece(tmp_path, monkeypatch, put):
+    monkeypatch.setattr(cache, "IN_MEMORY", 1 << 18)
+    root = tmp_path / "source"
+    root.mkdir()
+    name = put(root)
+    data.load(name, root)  # imports what it needs
+    for path in decoded():
+        path.unlink()
+    tracemalloc.start()
+    try:
+        found = data.load(name, root)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * cache.PIECE < found.train_images.nbytes / 4
+    assert len(decoded()) == 2
 
 
 # -- rows ----------------------------------------------------------------------------

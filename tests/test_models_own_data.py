@@ -1,8 +1,11 @@
 """One's own data: `idx:`, `folder:` and CIFAR-10 in its binary form."""
 
+import doctest
 import gzip
+import re
 import shutil
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from models import cache, cifar, data, idx, image_folder
+from models import cache, cifar, data, idx, image_folder, train
 from models.dataset import Dataset
 from models.errors import DataError
 
@@ -518,3 +521,28 @@ def test_the_letters_of_emnist_are_read_as_they_are_distributed(tmp_path):
     np.testing.assert_array_equal(found.train_images[..., 0], upright)
     assert "".join(found.class_names) == "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     assert found.test_labels.tolist() == list(range(26))
+
+
+# -- the page that describes all this ------------------------------------------------
+
+PAGE = Path(__file__).parent.parent / "docs" / "data.md"
+
+
+@pytest.mark.parametrize("name", [*data.SOURCES, *data.FORMS])
+def test_the_page_has_every_source(name):
+    assert f"`{name}" in PAGE.read_text("utf8")
+
+
+def test_the_examples_of_the_page_run():
+    failed, tried = doctest.testfile(str(PAGE), module_relative=False)
+    assert tried and not failed
+
+
+def test_the_commands_of_the_page_are_understood():
+    commands = re.findall(
+        r"^    python -m models.train (.*)", PAGE.read_text("utf8"), re.M
+    )
+    for command in commands:
+        options = train.parser().parse_args(command.split())
+        assert data.check_name(options.dataset) == options.dataset
+    assert len(commands) >= 5

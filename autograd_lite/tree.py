@@ -46,9 +46,13 @@ class _Container(NamedTuple):
     names: Callable[[Any, int], Sequence[object]]  # (aux, n) -> names of the children
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+# Not frozen, which would double the time that a training step spends on trees.
+@dataclasses.dataclass(unsafe_hash=True, slots=True)
 class TreeDef:
-    """The structure of a tree without its leaves; `kind` is None for a leaf."""
+    """The structure of a tree without its leaves; `kind` is None for a leaf.
+
+    Never changed once it is made.
+    """
 
     kind: type | None
     aux: Hashable
@@ -197,8 +201,14 @@ def _flatten_into(tree: Any, found: list[Any]) -> TreeDef:
         return _LEAF
     before = len(found)
     children, aux = container.split(tree)
-    parts = tuple([_flatten_into(child, found) for child in children])
-    return TreeDef(cls, aux, parts, len(found) - before)
+    parts = []
+    for child in children:
+        if type(child) in _LEAF_TYPES:  # asked here to spare most of the calls
+            found.append(child)
+            parts.append(_LEAF)
+        else:
+            parts.append(_flatten_into(child, found))
+    return TreeDef(cls, aux, tuple(parts), len(found) - before)
 
 
 def unflatten(treedef: TreeDef, leaves: Iterable[Any]) -> Any:
@@ -209,13 +219,18 @@ def unflatten(treedef: TreeDef, leaves: Iterable[Any]) -> Any:
     leaves = list(leaves)
     if len(leaves) != treedef.size:
         raise TreeError(f"a tree of {treedef.size} leaves was given {len(leaves)}")
-    return _build(treedef, iter(leaves))
+    return _build(treedef, leaves, 0)
 
 
-def _build(treedef: TreeDef, leaves: Iterator[Any]) -> Any:
+def _build(treedef: TreeDef, leaves: list[Any], at: int) -> Any:
+    """Build a tree from the leaves that begin at a position."""
     if treedef.kind is None:
-        return next(leaves)
-    children = [_build(child, leaves) for child in treedef.children]
+        return leaves[at]
+    children = []
+    for child in treedef.children:
+        node = leaves[at] if child.kind is None else _build(child, leaves, at)
+        children.append(node)
+        at += child.size
     return _REGISTRY[treedef.kind].join(treedef.aux, children)
 
 

@@ -204,6 +204,15 @@ CASES = [
         axes0=False,
     ),
     Case(
+        layers.total_cross_entropy,
+        with_constants(normal((3, 4)), LABELS),
+        lambda logits, labels, smoothing, scale: (
+            scale * cross_entropy(logits, labels, smoothing).sum()
+        ),
+        {"smoothing": 0.1, "scale": 0.5},
+        axes0=False,
+    ),
+    Case(
         layers.softmax_cross_entropy_grad,
         with_constants(normal((3,), (3, 4)), LABELS),
         cross_entropy_grad,

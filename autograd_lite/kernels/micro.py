@@ -335,6 +335,24 @@ def multiply(typing_context, tile, a, b, c, start, counts, last):
 
 
 @emitted
+def whole_registers(typing_context):
+    """Let LLVM use the widest vectors in the function that this is called in.
+
+    It thinks 512 bits bad for the processor's clock, for a while after each use. But
+    the kernels of a training step use them all the time; and a processor that has been
+    without for half a millisecond takes as long again to get to speed.
+    """
+
+    def emit(context, builder, signature, arguments):
+        attributes = builder.function.attributes
+        attributes.add("noinline")  # or it would have its caller's preference
+        set.add(attributes, '"prefer-vector-width"="512"')  # llvmlite knows it not
+        return context.get_dummy_value()
+
+    return types.void(), emit
+
+
+@emitted
 def copy(typing_context, target, source, count):
     """Copy `count` bytes from address `source` to address `target`."""
 

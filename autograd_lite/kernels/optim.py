@@ -14,6 +14,7 @@ import numpy as np
 from numba import prange
 
 from .jit import CHUNK, PARALLEL_FROM, elementwise, parallel, serial
+from .micro import whole_registers
 
 
 @serial
@@ -38,6 +39,7 @@ def scale(u, factor):
 
 @elementwise
 def _scale(u, factor):
+    whole_registers()
     factor = u.dtype.type(factor)
     for i in range(u.size):
         u[i] *= factor
@@ -56,6 +58,7 @@ def add_scaled(u, x, factor):
 
 @elementwise
 def _add_scaled(u, x, factor):
+    whole_registers()
     factor = u.dtype.type(factor)
     for i in range(u.size):
         u[i] += factor * x[i]
@@ -74,6 +77,7 @@ def descend(u, p, lr, decay):
 
 @elementwise
 def _descend(u, p, lr, decay):
+    whole_registers()
     lr, decay = u.dtype.type(lr), u.dtype.type(decay)
     for i in range(u.size):
         u[i] = -lr * (u[i] + decay * p[i])
@@ -92,6 +96,7 @@ def momentum(u, trace, lr, decay, nesterov):
 
 @elementwise
 def _momentum(u, trace, lr, decay, nesterov):
+    whole_registers()
     real = u.dtype.type
     tiny, zero = np.finfo(u.dtype).tiny, real(0)
     lr, decay = real(lr), real(decay)
@@ -115,6 +120,7 @@ def adam(u, m, v, lr, b1, b2, eps, step):
 
 @elementwise
 def _adam(u, m, v, lr, b1, b2, eps, step):
+    whole_registers()
     real = u.dtype.type
     tiny, zero = np.finfo(u.dtype).tiny, real(0)
     rate = real(lr / (1 - b1**step))
@@ -141,6 +147,7 @@ def adamw(u, m, v, p, lr, b1, b2, eps, decay, step):
 
 @elementwise
 def _adamw(u, m, v, p, lr, b1, b2, eps, decay, step):
+    whole_registers()
     # The chunk is still in the cache when the second loop reads it.
     _adam(u, m, v, lr, b1, b2, eps, step)
     _add_scaled(u, p, -lr * decay)
@@ -159,6 +166,7 @@ def rmsprop(u, v, lr, decay, eps):
 
 @elementwise
 def _rmsprop(u, v, lr, decay, eps):
+    whole_registers()
     real = u.dtype.type
     tiny, zero = np.finfo(u.dtype).tiny, real(0)
     lr, decay, fresh, eps = real(lr), real(decay), real(1 - decay), real(eps)

@@ -38,11 +38,9 @@ def as_float(x: Any, what: str) -> Any:
 
 def check_kernel_dtypes(**arrays: Any) -> None:
     """Raise `TypeError` unless arrays are all float32 or all float64."""
-    dtypes = {name: x.dtype for name, x in arrays.items()}
-    if len(set(dtypes.values())) > 1 or not all(
-        d.char in "fd" for d in dtypes.values()
-    ):
-        found = ", ".join(f"{name} {dtype}" for name, dtype in dtypes.items())
+    dtypes = [x.dtype for x in arrays.values()]
+    if dtypes.count(dtypes[0]) < len(dtypes) or dtypes[0].char not in "fd":
+        found = ", ".join(f"{name} {x.dtype}" for name, x in arrays.items())
         raise DifferentiationTypeError(
             f"expected one dtype, float32 or float64, got {found}. "
             "Convert with x.astype(np.float32)."

@@ -25,6 +25,8 @@ _KERNEL_LAYOUTS: Final = {
     **{"HWIO": 0, "OIHW": 0, "LIO": 1, "OIL": 1, "WIO": 1, "OIW": 1},
     **{"DHWIO": 3, "OIDHW": 3},
 }
+_LAYOUT_NAMES: Final = tuple(_LAYOUTS)
+_KERNEL_LAYOUT_NAMES: Final = tuple(_KERNEL_LAYOUTS)
 _SIZES: Final = {1: "l", 2: "h, w", 3: "d, h, w"}
 _WINDOWS: Final = {1: "s", 2: "r, s", 3: "t, r, s"}
 _KINDS: Final = {1: "signals", 2: "images", 3: "volumes"}
@@ -66,7 +68,7 @@ def left(y: Any, form: Form) -> Any:
 
 
 def _channels_first(layout: str, rank: int) -> bool:
-    check_choice(layout, "layout", tuple(_LAYOUTS))
+    check_choice(layout, "layout", _LAYOUT_NAMES)
     if _LAYOUTS[layout] not in (0, rank):
         raise ArgumentError(
             f"layout={layout!r} is for {_KINDS[_LAYOUTS[layout]]}, but these are "
@@ -77,7 +79,7 @@ def _channels_first(layout: str, rank: int) -> bool:
 
 def entered_kernel(w: Any, kernel_layout: str = "HWIO") -> Any:
     """Return the weights of a convolution as `(*window, c / groups, k)`."""
-    check_choice(kernel_layout, "kernel_layout", tuple(_KERNEL_LAYOUTS))
+    check_choice(kernel_layout, "kernel_layout", _KERNEL_LAYOUT_NAMES)
     w = as_array(w)
     rank = w.ndim - 2
     if rank not in _KINDS:

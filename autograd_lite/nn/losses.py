@@ -50,10 +50,8 @@ def cross_entropy(
     check_choice(reduction, "reduction", ("mean", "sum", "none"))
     _check_shapes(logits, labels)
     if labels.ndim == logits.ndim:
-        loss = _from_distributions(logits, labels, label_smoothing)
-    else:
-        loss = _from_integers(logits, _integers(labels), float(label_smoothing))
-    return _reduce(loss, reduction)
+        return _reduce(_from_distributions(logits, labels, label_smoothing), reduction)
+    return _from_integers(logits, _integers(labels), float(label_smoothing), reduction)
 
 
 def _check_shapes(logits: Any, labels: Any) -> None:
@@ -80,7 +78,7 @@ def _integers(labels: Any) -> Any:
     return np.ascontiguousarray(labels, np.int64).reshape(labels.shape)
 
 
-def _from_integers(logits: Any, labels: Any, smoothing: float) -> Any:
+def _from_integers(logits: Any, labels: Any, smoothing: float, reduction: str) -> Any:
     if logits.dtype.char not in "fd":
         raise DifferentiationTypeError(
             f"logits have dtype {logits.dtype}, expected float32 or float64."
@@ -88,8 +86,11 @@ def _from_integers(logits: Any, labels: Any, smoothing: float) -> Any:
     shape = logits.shape
     rows = (math.prod(shape[:-1]), shape[-1])
     if shape != rows:
-        logits = reshape(logits, shape=rows)
-    loss = ops.softmax_cross_entropy(logits, labels.reshape(-1), smoothing=smoothing)
+        logits, labels = reshape(logits, shape=rows), labels.reshape(-1)
+    if reduction != "none":
+        scale = _scale(rows[0], reduction)
+        return ops.total_cross_entropy(logits, labels, smoothing=smoothing, scale=scale)
+    loss = ops.softmax_cross_entropy(logits, labels, smoothing=smoothing)
     return loss if shape == rows else reshape(loss, shape=shape[:-1])
 
 
@@ -106,11 +107,16 @@ def _reduce(loss: Any, reduction: str) -> Any:
     if reduction == "none":
         return loss
     total = sum(loss, axis=tuple(range(loss.ndim)))
+    return total * _scale(loss.size, reduction)
+
+
+def _scale(count: int, reduction: str) -> float:
+    """Return what a sum of so many losses is multiplied by."""
     if reduction == "sum":
-        return total
-    if loss.size == 0:
+        return 1.0
+    if count == 0:
         raise ShapeError('an empty batch has no mean loss; reduction="sum" gives 0.')
-    return total * (1 / loss.size)
+    return 1 / count
 
 
 def l2_penalty(params: Any) -> Any:

@@ -23,7 +23,7 @@ from ..core import (
 )
 from ..errors import ArgumentError
 from ..policies import in_force
-from .basic import Axes, filled, reshape, sum, transpose
+from .basic import Axes, broadcast_to, filled, reshape, sum, transpose
 from .batch import batch_along_axes, batch_rows, batch_stacks, every
 from .elementwise import where
 
@@ -245,6 +245,37 @@ defvjp(softmax_cross_entropy_grad, _entropy_grad_vjp_g, _entropy_grad_vjp_logits
 defjvp(softmax_cross_entropy_grad, _entropy_grad_jvp_g, _entropy_grad_jvp_logits, None)
 
 
+@primitive
+def total_cross_entropy(
+    logits: Any, labels: Any, *, smoothing: float, scale: float
+) -> Any:
+    """Return `scale` times the sum of `softmax_cross_entropy`: a loss, in one step."""
+    loss = softmax_cross_entropy.impl(logits, labels, smoothing=smoothing)
+    return loss.sum() * scale
+
+
+def _total_vjp(
+    ans: Any, logits: Any, labels: Any, *, smoothing: float, scale: float
+) -> Any:
+    def pullback(g: Any) -> Any:
+        rows = broadcast_to(g * scale, shape=labels.shape)
+        return softmax_cross_entropy_grad(rows, logits, labels, smoothing=smoothing)
+
+    return pullback
+
+
+def _total_jvp(
+    logits_dot: Any, ans: Any, logits: Any, labels: Any, *, smoothing: float, scale: Any
+) -> Any:
+    rows = broadcast_to(ans, shape=labels.shape)
+    slopes = _cross_entropy_jvp(logits_dot, rows, logits, labels, smoothing=smoothing)
+    return sum(slopes, axis=(0,)) * scale
+
+
+defvjp(total_cross_entropy, _total_vjp, None)
+defjvp(total_cross_entropy, _total_jvp, None)
+
+
 # -- batch normalisation -----------------------------------------------------------
 
 
@@ -335,6 +366,13 @@ def _sum_of_squares_batch(size: int, args: Any, batched: Any) -> Any:
     return sum(x * x, axis=tuple(range(1, x.ndim)))
 
 
+def _total_batch(
+    size: int, args: Any, batched: Any, *, smoothing: float, scale: float
+) -> Any:
+    rows: Any = softmax_cross_entropy.batch
+    return sum(rows(size, args, batched, smoothing=smoothing), axis=(1,)) * scale
+
+
 def _batch_normalise_batch(size: int, args: Any, batched: Any, *, eps: float) -> Any:
     """Make channels of the elements: each of an element's has its own moments."""
     x, gamma, beta = every(size, args, batched)
@@ -354,4 +392,5 @@ batch_stacks(relu, relu_mask, leaky_slope)
 batch_along_axes(softmax, log_softmax)
 batch_rows(softmax_cross_entropy, softmax_cross_entropy_grad)
 defbatch(sum_of_squares, _sum_of_squares_batch)
+defbatch(total_cross_entropy, _total_batch)
 defbatch(batch_normalise, _batch_normalise_batch)

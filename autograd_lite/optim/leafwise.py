@@ -144,9 +144,11 @@ def buffers_of(
     found = []
     for i, leaf in enumerate(leaves):
         array = float_array(leaf, i, whole)
-        if not donate or not array.flags.carray or id(root(array)) in taken:
+        owner = id(root(array))
+        if not donate or owner in taken or not array.flags.carray:
             array = copied(array)
-        taken.add(id(root(array)))
+            owner = id(root(array))
+        taken.add(owner)
         found.append(array)
     return found
 
@@ -178,7 +180,7 @@ def rows(whole: Any, *columns: Sequence[Vector]) -> Iterator[list[Vector]]:
                     f"and {other.dtype}. Gradients, updates and state are like the "
                     "parameters, leaf by leaf."
                 )
-        yield [array.reshape(-1) for array in row]
+        yield [a if a.ndim == 1 else a.reshape(-1) for a in row]
 
 
 def tree_of(treedef: tree.TreeDef, arrays: Sequence[Vector]) -> Any:

@@ -131,8 +131,7 @@ def step(name: str, case: Step) -> Job:
         nonlocal params, running, state
         x, y = next(batches)
         (value, running), gradient = derivative(params, running, x, y)
-        updates, state = opt.update(gradient, state, params, donate=True)
-        params = optim.apply_updates(params, updates, donate=True)
+        params, state = optim.step(opt, gradient, state, params, donate=True)
         return float(value)
 
     def value() -> Any:

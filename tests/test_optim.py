@@ -47,8 +47,55 @@ def train(optimizer, params, steps=5, donate=False, state=None, start=0):
     return params, state
 
 
+def train_at_once(optimizer, params, steps=5, donate=False):
+    """The same, by `optim.step`."""
+    state = optimizer.init(params)
+    for i in range(steps):
+        grads = tree.map(lambda p, i=i: np.sin(3 * p + p.dtype.type(i)), params)
+        params, state = optim.step(optimizer, grads, state, params, donate=donate)
+    return params, state
+
+
 def assert_trees_equal(a, b):
     tree.map(np.testing.assert_array_equal, a, b)
+
+
+# -- both in one step --------------------------------------------------------------
+
+
+@every_optimiser
+@pytest.mark.parametrize("donate", [False, True])
+@pytest.mark.parametrize("size", [None, 100_000])  # large enough for two threads
+def test_step_is_update_and_apply_updates(make, donate, size):
+    params = sample() if size is None else {"w": np.linspace(-1, 1, size)}
+    before = tree.map(np.copy, params)
+    apart = train(make(0.1), params)
+    at_once = train_at_once(make(0.1), tree.map(np.copy, params), donate=donate)
+    assert_trees_equal(at_once, apart)
+    assert_trees_equal(params, before)
+
+
+def test_step_keeps_what_it_was_not_given_up():
+    opt = optim.adamw(0.1)
+    params, grads = {"w": np.ones(3)}, {"w": np.ones(3)}
+    state = opt.init(params)
+    optim.step(opt, grads, state, params)
+    assert params["w"].tolist() == grads["w"].tolist() == [1, 1, 1]
+    assert state["m"]["w"].tolist() == [0, 0, 0]
+
+
+def test_step_of_gradients_that_are_the_parameters():
+    params = {"w": np.array([1.0, 2.0])}
+    opt = optim.sgd(0.5)
+    new, _ = optim.step(opt, params, opt.init(params), params, donate=True)
+    assert new["w"].tolist() == [0.5, 1.0]
+
+
+def test_step_names_a_leaf_that_does_not_fit():
+    opt = optim.momentum(0.1)
+    params = {"w": np.ones(2)}
+    with pytest.raises(ShapeError, match="'w' has shape"):
+        optim.step(opt, {"w": np.ones(3)}, opt.init(params), params)
 
 
 # -- numbers -----------------------------------------------------------------------

@@ -4,6 +4,9 @@
 in place is the only form in which LLVM knows that input and output are the same memory.
 Who must keep a buffer copies it first.
 
+What descends takes the parameters as `target` and adds the update to them, while it is
+still in the cache; an empty target is none.
+
 Moments below the smallest normal number are set to zero. Arithmetic on denormals is up
 to a hundred times slower, and the moments of a dead unit decay right into them.
 """
@@ -34,7 +37,8 @@ def scale(u, factor):
         _scale(u, factor)
     else:
         for i in prange(_chunks(u.size)):
-            _scale(u[i * CHUNK : (i + 1) * CHUNK], factor)
+            at = slice(i * CHUNK, (i + 1) * CHUNK)
+            _scale(u[at], factor)
 
 
 @elementwise
@@ -64,15 +68,24 @@ def _add_scaled(u, x, factor):
         u[i] += factor * x[i]
 
 
+@elementwise
+def _descended(target, u, start):
+    """Add an update to its part of the target, if there is one."""
+    if target.size:
+        _add_scaled(target[start : start + u.size], u, 1.0)
+
+
 @parallel
-def descend(u, p, lr, decay):
+def descend(target, u, p, lr, decay):
     """Step down the gradient, after `decay` times the parameter `p` is added to it."""
     if u.size < PARALLEL_FROM:
         _descend(u, p, lr, decay)
+        _descended(target, u, 0)
     else:
         for i in prange(_chunks(u.size)):
             at = slice(i * CHUNK, (i + 1) * CHUNK)
             _descend(u[at], p[at], lr, decay)
+            _descended(target, u[at], at.start)
 
 
 @elementwise
@@ -84,14 +97,16 @@ def _descend(u, p, lr, decay):
 
 
 @parallel
-def momentum(u, trace, lr, decay, nesterov):
+def momentum(target, u, trace, lr, decay, nesterov):
     """Step along a decaying sum of gradients, or one step ahead of it (Nesterov)."""
     if u.size < PARALLEL_FROM:
         _momentum(u, trace, lr, decay, nesterov)
+        _descended(target, u, 0)
     else:
         for i in prange(_chunks(u.size)):
             at = slice(i * CHUNK, (i + 1) * CHUNK)
             _momentum(u[at], trace[at], lr, decay, nesterov)
+            _descended(target, u[at], at.start)
 
 
 @elementwise
@@ -108,14 +123,16 @@ def _momentum(u, trace, lr, decay, nesterov):
 
 
 @parallel
-def adam(u, m, v, lr, b1, b2, eps, step):
+def adam(target, u, m, v, lr, b1, b2, eps, step):
     """Step along the mean gradient over the root of its mean square, both unbiased."""
     if u.size < PARALLEL_FROM:
         _adam(u, m, v, lr, b1, b2, eps, step)
+        _descended(target, u, 0)
     else:
         for i in prange(_chunks(u.size)):
             at = slice(i * CHUNK, (i + 1) * CHUNK)
             _adam(u[at], m[at], v[at], lr, b1, b2, eps, step)
+            _descended(target, u[at], at.start)
 
 
 @elementwise
@@ -135,14 +152,16 @@ def _adam(u, m, v, lr, b1, b2, eps, step):
 
 
 @parallel
-def adamw(u, m, v, p, lr, b1, b2, eps, decay, step):
+def adamw(target, u, m, v, p, lr, b1, b2, eps, decay, step):
     """Step as `adam` does and pull the parameters `p` towards zero by `lr * decay`."""
     if u.size < PARALLEL_FROM:
         _adamw(u, m, v, p, lr, b1, b2, eps, decay, step)
+        _descended(target, u, 0)
     else:
         for i in prange(_chunks(u.size)):
             at = slice(i * CHUNK, (i + 1) * CHUNK)
             _adamw(u[at], m[at], v[at], p[at], lr, b1, b2, eps, decay, step)
+            _descended(target, u[at], at.start)
 
 
 @elementwise
@@ -154,14 +173,16 @@ def _adamw(u, m, v, p, lr, b1, b2, eps, decay, step):
 
 
 @parallel
-def rmsprop(u, v, lr, decay, eps):
+def rmsprop(target, u, v, lr, decay, eps):
     """Step along the gradient over the root of its mean square."""
     if u.size < PARALLEL_FROM:
         _rmsprop(u, v, lr, decay, eps)
+        _descended(target, u, 0)
     else:
         for i in prange(_chunks(u.size)):
             at = slice(i * CHUNK, (i + 1) * CHUNK)
             _rmsprop(u[at], v[at], lr, decay, eps)
+            _descended(target, u[at], at.start)
 
 
 @elementwise

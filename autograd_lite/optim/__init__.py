@@ -1,7 +1,8 @@
 """Optimisers as pairs of pure functions, over trees of parameters.
 
 `init(params)` makes the state, `update(grads, state, params)` turns gradients into
-updates, and `apply_updates(params, updates)` adds them. The shape is that of optax.
+updates, and `apply_updates(params, updates)` adds them. The shape is that of optax;
+`step(optimizer, grads, state, params)` does both in one pass over memory.
 
 >>> import numpy as np
 >>> opt = momentum(lr=0.1, decay=0.9)
@@ -26,6 +27,7 @@ from .compose import (
     clip_by_global_norm,
     combine,
     global_norm,
+    step,
 )
 from .leafwise import Optimizer
 from .schedules import constant, cosine, exponential, one_cycle, step_decay
@@ -48,5 +50,6 @@ __all__ = [
     "one_cycle",
     "rmsprop",
     "sgd",
+    "step",
     "step_decay",
 ]

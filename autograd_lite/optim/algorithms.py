@@ -22,11 +22,12 @@ def sgd(lr: Rate, *, weight_decay: float = 0.0) -> Optimizer:
     def at(count: int) -> LeafRule:
         rate = rate_at(lr, count)
 
-        def rule(u: Vector, *param: Vector) -> None:
+        def rule(target: Vector, u: Vector, *param: Vector) -> None:
             if param:
-                kernels().descend(u, *param, rate, float(weight_decay))
+                kernels().descend(target, u, *param, rate, float(weight_decay))
             else:
                 kernels().scale(u, -rate)
+                kernels().add_scaled(target, u[: target.size], 1.0)
 
         return rule
 
@@ -49,10 +50,10 @@ def momentum(
     def at(count: int) -> LeafRule:
         rate = rate_at(lr, count)
 
-        def rule(u: Vector, m: Vector, *param: Vector) -> None:
+        def rule(target: Vector, u: Vector, m: Vector, *param: Vector) -> None:
             if param:
                 kernels().add_scaled(u, *param, float(weight_decay))
-            kernels().momentum(u, m, rate, float(decay), nesterov)
+            kernels().momentum(target, u, m, rate, float(decay), nesterov)
 
         return rule
 
@@ -82,9 +83,8 @@ def adam(
 
     def at(count: int) -> LeafRule:
         rate = rate_at(lr, count)
-        return lambda u, m, v: kernels().adam(
-            u, m, v, rate, float(b1), float(b2), float(eps), count + 1
-        )
+        settings = float(b1), float(b2), float(eps), count + 1
+        return lambda *vectors: kernels().adam(*vectors, rate, *settings)
 
     return leafwise(at, ("m", "v"))
 
@@ -106,8 +106,8 @@ def adamw(
 
     def at(count: int) -> LeafRule:
         settings = rate_at(lr, count), float(b1), float(b2), float(eps)
-        return lambda u, m, v, p: kernels().adamw(
-            u, m, v, p, *settings, float(weight_decay), count + 1
+        return lambda *vectors: kernels().adamw(
+            *vectors, *settings, float(weight_decay), count + 1
         )
 
     return leafwise(at, ("m", "v"), needs_params=True)
@@ -123,7 +123,7 @@ def rmsprop(lr: Rate = 1e-2, decay: float = 0.99, eps: float = 1e-8) -> Optimize
     check_decays(decay=decay)
 
     def at(count: int) -> LeafRule:
-        rate = rate_at(lr, count)
-        return lambda u, v: kernels().rmsprop(u, v, rate, float(decay), float(eps))
+        settings = rate_at(lr, count), float(decay), float(eps)
+        return lambda *vectors: kernels().rmsprop(*vectors, *settings)
 
     return leafwise(at, ("v",))

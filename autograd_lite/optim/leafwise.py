@@ -19,8 +19,9 @@ from ..kernels import memory
 
 State: TypeAlias = Any
 Vector: TypeAlias = "np.ndarray[Any, Any]"
-# What happens to the leaves at one step: a kernel that overwrites the vectors of the
-# gradient (with the update) and the moments, and may read the one of the parameter.
+# What happens to the leaves at one step, `rule(target, gradient, *moments, *param)`: a
+# kernel that overwrites the vectors of the gradient (with the update) and the moments,
+# may read the one of the parameter, and adds the update to the target if it has a size.
 LeafRule: TypeAlias = Callable[..., None]
 
 
@@ -32,15 +33,27 @@ class _Update(Protocol):
     ) -> tuple[Any, State]: ...
 
 
+class _Step(Protocol):
+    """The third function of an `Optimizer`."""
+
+    def __call__(
+        self, grads: Any, state: State, params: Any, donate: bool = False
+    ) -> tuple[Any, State]: ...
+
+
 class Optimizer(NamedTuple):
     """The two functions that an optimiser consists of.
 
     `init(params) -> state`
     `update(grads, state, params=None, donate=False) -> (updates, state)`
+
+    The third is both `update` and `apply_updates` in one pass, for `optim.step`, where
+    there is one: `step(grads, state, params, donate=False) -> (params, state)`.
     """
 
     init: Callable[[Any], State]
     update: _Update
+    step: _Step | None = None
 
 
 @cache
@@ -73,23 +86,50 @@ def leafwise(
         kept = _parameters(treedef, params, grads) if needs_params else []
         taken = {id(root(p)) for column in kept for p in column}
         us = buffers_of(leaves, grads, donate, taken)
-        columns = [
+        columns = moments_of(treedef, state, grads, donate, taken)
+        rule = at(_count(state))
+        for u, *row in rows(grads, us, *columns, *kept):
+            rule(u[:0], u, *row)
+        return tree_of(treedef, us), new_state(treedef, state, columns)
+
+    def step(
+        grads: Any, state: State, params: Any, donate: bool = False
+    ) -> tuple[Any, State]:
+        leaves, treedef = tree.flatten(grads)
+        taken: set[int] = set()
+        given = like(treedef, params, grads, "the parameters")
+        ps = buffers_of(given, params, donate, taken)
+        us = buffers_of(leaves, grads, donate, taken)
+        columns = moments_of(treedef, state, grads, donate, taken)
+        rule = at(_count(state))
+        for p, u, *row in rows(grads, ps, us, *columns):
+            rule(p, u, *row, *([p] if needs_params else ()))
+        return tree_of(treedef, ps), new_state(treedef, state, columns)
+
+    def moments_of(
+        treedef: tree.TreeDef, state: State, grads: Any, donate: bool, taken: set[int]
+    ) -> list[list[Vector]]:
+        return [
             buffers_of(_moment(treedef, state, m, grads), grads, donate, taken)
             for m in moments
         ]
-        if not isinstance(state, dict) or "step" not in state:
-            raise ArgumentError(
-                "the state has no 'step': it is not this optimiser's. "
-                "Make one with init(params)."
-            )
-        count = int(state["step"])
-        rule = at(count)
-        for row in rows(grads, us, *columns, *kept):
-            rule(*row)
-        new = {m: tree_of(treedef, column) for m, column in zip(moments, columns)}
-        return tree_of(treedef, us), {"step": count + 1} | new
 
-    return Optimizer(init, update)
+    def new_state(
+        treedef: tree.TreeDef, state: State, columns: list[list[Vector]]
+    ) -> State:
+        new = {m: tree_of(treedef, column) for m, column in zip(moments, columns)}
+        return {"step": _count(state) + 1} | new
+
+    return Optimizer(init, update, step)
+
+
+def _count(state: State) -> int:
+    if not isinstance(state, dict) or "step" not in state:
+        raise ArgumentError(
+            "the state has no 'step': it is not this optimiser's. "
+            "Make one with init(params)."
+        )
+    return int(state["step"])
 
 
 def _moment(treedef: tree.TreeDef, state: State, name: str, grads: Any) -> list[Any]:

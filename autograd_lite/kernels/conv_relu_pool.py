@@ -13,6 +13,8 @@ multiplied with every tap that meets it.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -55,7 +57,8 @@ _CHUNKS: Final = 16
 class Pooled(NamedTuple):
     """The literal part of a kernel: a pool's window over a filter's taps.
 
-    `taps_across` counts the taps of a kernel row in all channels.
+    `taps_across` counts the taps of a kernel row in all channels. With half as many
+    filters as lanes, a vector holds those of two pooled pixels, which are neighbours.
     """
 
     height: int
@@ -66,6 +69,7 @@ class Pooled(NamedTuple):
     lanes: int
     itemsize: int
     masked: bool
+    paired: bool
 
     @property
     def taps(self) -> int:
@@ -105,6 +109,12 @@ class _Kernel(Emitter):
         self.codes = ir.VectorType(ir.IntType(8 * shape.itemsize), shape.lanes)
         self.bytes = ir.VectorType(ir.IntType(8), shape.lanes)
         self.zero = ir.Constant(self.vector, None)
+        half = shape.lanes // 2
+        self.upper = ir.Constant(self.mask, [0] * half + [1] * half)
+        self.swapped = ir.Constant(
+            ir.VectorType(ir.IntType(32), shape.lanes),
+            [*range(half, shape.lanes), *range(half)],
+        )
 
     def code(self, position: int) -> ir.Constant:
         """Return a position in every lane."""
@@ -162,28 +172,67 @@ class _Kernel(Emitter):
         best = builder.select(dead, self.zero, best)
         return best, builder.select(dead, self.code(self.shape.positions), code)
 
+    def other_half(self, value: ir.Value) -> ir.Value:
+        """Return a vector with its halves exchanged."""
+        return self.builder.shuffle_vector(value, value, self.swapped)
+
+    def known(self, pointer: ir.Value, lanes: ir.Value) -> ir.Value:
+        """Load a vector of weights or sums, zero where there is none."""
+        if self.shape.paired:
+            return self.load(pointer, self.lanes_below(lanes))
+        return self.load(pointer, self.masks(lanes)[0])
+
+    @contextmanager
+    def each(self, counts: Any, x_step: Any) -> Iterator[tuple[Any, Any, Any]]:
+        """Loop over pooled pixels; give an index, the lanes in use, and the distance
+        of the pixels behind the second half of a vector.
+        """
+        builder, (count, _, lanes) = self.builder, counts
+        if not self.shape.paired:
+            with cgutils.for_range(builder, count) as loop:
+                yield loop.index, self.masks(lanes)[0], None
+            return
+        two, one = ir.IntType(64)(2), ir.IntType(64)(1)
+        pairs = builder.sdiv(builder.add(count, one), two)
+        with cgutils.for_range(builder, pairs) as loop:
+            index = builder.mul(two, loop.index)
+            both = builder.icmp_signed("<", builder.add(index, one), count)
+            present = builder.select(both, builder.mul(two, lanes), lanes)
+            distance = builder.select(both, x_step, ir.IntType(64)(0))
+            yield index, self.lanes_below(present), distance
+
+    def spread(self, pointer: ir.Value, distance: Any) -> ir.Value:
+        """Load a scalar into every lane, and one at a distance into the upper half."""
+        value = self.broadcast(pointer)
+        if distance is None:
+            return value
+        other = self.broadcast(self.at(pointer, (distance, 1)))
+        return self.builder.select(self.upper, other, value)
+
     def forward(self, x: Any, w: Any, targets: Any, counts: Any) -> None:
         """Emit `pooled_row`."""
         builder, shape = self.builder, self.shape
         (x, x_row, x_step), (w, w_row), (y, code) = x, w, targets
-        count, y_step, lanes = counts
-        (mask,) = self.masks(lanes)
+        _, y_step, lanes = counts
         weights = [
-            self.load(self.at(self.pointer(w), (w_row, tap)), mask)
+            self.known(self.at(self.pointer(w), (w_row, tap)), lanes)
             for tap in range(shape.taps + 1)
         ]
-        with cgutils.for_range(builder, count) as loop:
-            pixels = self.moved(x, x_step, loop.index)
+        if shape.paired:  # the upper halves are zero
+            weights = [builder.fadd(v, self.other_half(v)) for v in weights]
+        with self.each(counts, x_step) as (index, mask, distance):
+            pixels = self.moved(x, x_step, index)
             sums = [weights[-1]] * shape.positions
             for (row, column), met in shape.products():
                 one = ir.IntType(64)(1)
-                value = self.broadcast(self.at(pixels, (x_row, row), (one, column)))
+                place = self.at(pixels, (x_row, row), (one, column))
+                value = self.spread(place, distance)
                 for position, tap in met:
                     product = self.multiply_add(value, weights[tap], sums[position])
                     sums[position] = product
             best, position = self.winner(sums)
-            self.store(best, self.moved(y, y_step, loop.index), mask)
-            place = builder.add(code, builder.mul(y_step, loop.index))
+            self.store(best, self.moved(y, y_step, index), mask)
+            place = builder.add(code, builder.mul(y_step, index))
             self.store_code(position, place, mask)
 
     def moved(self, address: ir.Value, step: ir.Value, index: ir.Value) -> ir.Value:
@@ -196,31 +245,34 @@ class _Kernel(Emitter):
         """Emit `pooled_row_grad`."""
         builder, shape = self.builder, self.shape
         (x, x_row, x_step), (target, target_row), (g, code) = x, sums, sources
-        count, g_step, lanes = counts
-        (mask,) = self.masks(lanes)
+        _, g_step, lanes = counts
         places = [
             self.at(self.pointer(target), (target_row, tap))
             for tap in range(shape.taps + 1)
         ]
         cells = [
-            cgutils.alloca_once_value(builder, self.load(place, mask))
+            cgutils.alloca_once_value(builder, self.known(place, lanes))
             for place in places
         ]
-        with cgutils.for_range(builder, count) as loop:
-            cotangent = self.load(self.moved(g, g_step, loop.index), mask)
-            place = builder.add(code, builder.mul(g_step, loop.index))
-            self.add_products(
-                *(cells, self.moved(x, x_step, loop.index), x_row, cotangent),
-                self.load_code(place, mask),
-            )
+        with self.each(counts, x_step) as (index, mask, distance):
+            cotangent = self.load(self.moved(g, g_step, index), mask)
+            place = builder.add(code, builder.mul(g_step, index))
+            pixels = self.moved(x, x_step, index), x_row, distance
+            self.add_products(cells, pixels, cotangent, self.load_code(place, mask))
         for place, cell in zip(places, cells):
-            self.store(builder.load(cell, typ=self.vector), place, mask)
+            total = builder.load(cell, typ=self.vector)
+            if shape.paired:
+                total = builder.fadd(total, self.other_half(total))
+                self.store(total, place, self.lanes_below(lanes))
+            else:
+                self.store(total, place, self.masks(lanes)[0])
 
     def add_products(
-        self, cells: list[Any], pixels: Any, x_row: Any, cotangent: Any, code: Any
+        self, cells: list[Any], pixels: Any, cotangent: Any, code: Any
     ) -> None:
         """Add what one pooled pixel contributes to the gradients."""
         builder, shape = self.builder, self.shape
+        first, x_row, distance = pixels
         sums = [builder.load(cell, typ=self.vector) for cell in cells]
         shares = []
         for position in range(shape.positions):
@@ -231,7 +283,8 @@ class _Kernel(Emitter):
         sums[-1] = builder.fadd(sums[-1], received)
         for (row, column), met in shape.products():
             one = ir.IntType(64)(1)
-            value = self.broadcast(self.at(pixels, (x_row, row), (one, column)))
+            place = self.at(first, (x_row, row), (one, column))
+            value = self.spread(place, distance)
             for position, tap in met:
                 sums[tap] = self.multiply_add(value, shares[position], sums[tap])
         for cell, total in zip(cells, sums):
@@ -239,9 +292,10 @@ class _Kernel(Emitter):
 
 
 def _pooled(literal: Any) -> Pooled:
-    *sizes, masked, _ = [item.literal_value for item in literal.types]
+    *sizes, masked, paired, _ = [item.literal_value for item in literal.types]
     height, width, down, across, channels, lanes, itemsize = sizes
-    return Pooled(height, width, down, across, channels, lanes, itemsize, bool(masked))
+    window = height, width, down, across, channels
+    return Pooled(*window, lanes, itemsize, bool(masked), bool(paired))
 
 
 _KINDS: Final = [types.UniTuple(types.int64, n) for n in (3, 2, 2, 3)]
@@ -388,10 +442,11 @@ def fits(size: Geometry, dtype: np.dtype, window: Pair, stride: Pair) -> bool:
 def _plan(size: Geometry, itemsize: int, window: Pair, stride: Pair) -> Plan:
     ho, wo = pooled_size(size, window, stride)
     lanes = lanes_of(itemsize)
-    lanes = lanes // 2 if size.k <= lanes // 2 else lanes
+    paired = 2 * size.k == lanes
+    lanes = lanes // 2 if 2 * size.k < lanes else lanes
     taps = size.r, size.s * size.c
-    masked = size.k % lanes > 0
-    literal = Pooled(*window, *taps, size.c, lanes, itemsize, masked).literal()
+    flags = size.k % lanes > 0, paired
+    literal = Pooled(*window, *taps, size.c, lanes, itemsize, *flags).literal()
     spans = [
         (count - 1) * step + extent + reach - 1
         for count, step, extent, reach in zip(

@@ -140,11 +140,12 @@ def everything(x, geometry):
     ]
 
 
+@pytest.mark.parametrize("shape", [(5, 31, 29, 17), (5, 31, 29, 20), (40, 31, 29, 32)])
 @pytest.mark.parametrize(
     "geometry", [((2, 2), (2, 2), NONE), ((3, 3), (2, 2), ((1, 1), (1, 1)))]
 )
-def test_results_do_not_depend_on_the_number_of_threads(geometry):
-    x = np.random.default_rng(0).standard_normal((5, 31, 29, 17)).astype(np.float32)
+def test_results_do_not_depend_on_the_number_of_threads(geometry, shape):
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     results = []
     before = numba.get_num_threads()
     for threads in (1, 2):
@@ -160,3 +161,23 @@ def test_large_and_small_arrays_agree():
     for geometry in [((2, 2), (2, 2), NONE), ((3, 3), (2, 2), ((1, 1), (1, 1)))]:
         for whole, part in zip(everything(x, geometry), everything(x[:2], geometry)):
             np.testing.assert_array_equal(whole[:2], part)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "shape", [(1, 3, 2, 4), (2, 9, 9, 8), (3, 8, 6, 48), (1, 67, 515, 32)]
+)
+def test_vectors_of_channels_do_as_the_plain_kernels(shape, dtype):
+    n, h, w, c = shape
+    x = integers(shape, dtype)
+    x.flat[::7] = np.nan
+    geometry = ((2, 2), (2, 2), NONE)
+    y, code = pool.max_pool(x, *geometry)
+    plain_y, plain_code = np.empty_like(y), np.empty_like(code)
+    pool._max_pool_2x2(x, plain_y, plain_code)
+    np.testing.assert_array_equal(y, plain_y)
+    np.testing.assert_array_equal(code, plain_code)
+    x_bar = np.full(shape, np.nan, dtype)
+    pool._scatter_2x2(y, code, x_bar)
+    actual = pool.max_pool_scatter(y, code, (h, w), *geometry)
+    np.testing.assert_array_equal(actual, x_bar)

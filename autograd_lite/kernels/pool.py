@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numba import prange
 
-from . import memory
+from . import memory, pool_2x2
 from .jit import PARALLEL_FROM, parallel, serial, split
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -54,10 +54,12 @@ def max_pool(
     y = memory.empty(shape, x.dtype)
     code = memory.empty(shape, code_dtype(window))
     x = np.ascontiguousarray(x)
-    if window == stride == (2, 2) and padding == ((0, 0), (0, 0)):
-        _max_pool_2x2(x, y, code)
-    else:
+    if not _are_squares(window, stride, padding):
         _max_pool(x, y, code, window, stride, _start(padding))
+    elif pool_2x2.fits(x):
+        pool_2x2.forward(x, y, code)
+    else:
+        _max_pool_2x2(x, y, code)
     return y, code
 
 
@@ -83,10 +85,12 @@ def max_pool_scatter(
     """
     x_bar = memory.empty((g.shape[0], *size, g.shape[3]), g.dtype)
     g, code = np.ascontiguousarray(g), np.ascontiguousarray(code)
-    if window == stride == (2, 2) and padding == ((0, 0), (0, 0)):
-        _scatter_2x2(g, code, x_bar)
-    else:
+    if not _are_squares(window, stride, padding):
         _scatter(g, code, x_bar, window, stride, _start(padding))
+    elif pool_2x2.fits(x_bar):
+        pool_2x2.scatter(g, code, x_bar)
+    else:
+        _scatter_2x2(g, code, x_bar)
     return x_bar
 
 
@@ -125,6 +129,11 @@ def avg_pool_adjoint(
     g = np.ascontiguousarray(g)
     _avg_pool_adjoint(g, x_bar, window, stride, _start(padding), count_include_pad)
     return x_bar
+
+
+def _are_squares(window: Pair, stride: Pair, padding: Padding) -> bool:
+    """Return whether windows are 2 x 2, side by side, and begin in the corner."""
+    return window == stride == (2, 2) and padding == ((0, 0), (0, 0))
 
 
 def _start(padding: Padding) -> Pair:

@@ -112,12 +112,13 @@ def _largest(z):
 @serial
 def _row_loss(z, label, smoothing):
     largest = _largest(z)
-    total = z.dtype.type(0)
+    total = level = z.dtype.type(0)
     for j in range(z.size):
         total += np.exp(z[j] - largest)
+        level += z[j]
     loss = np.log(total) + largest - (1 - smoothing) * z[label]
     if smoothing:
-        loss -= smoothing * z.sum() / z.size
+        loss -= smoothing * level / z.size
     return loss
 
 

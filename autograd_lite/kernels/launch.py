@@ -13,9 +13,9 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from llvmlite import ir
-from numba import cfunc, get_num_threads, prange, types
+from numba import get_num_threads, prange, types
 
-from .jit import parallel, serial
+from .jit import callback, parallel, serial
 from .micro import emitted
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -80,9 +80,7 @@ def compiled(function: Callable[..., None]) -> int:
 
     The literals that the function closes over (its tile) are part of the key.
     """
-    address = cfunc(TASK, cache=True, error_model="numpy")(function).address
-    assert address is not None
-    return address
+    return callback(TASK, function)
 
 
 class Launch(NamedTuple):

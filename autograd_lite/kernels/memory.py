@@ -3,7 +3,8 @@
 A training step makes the same large arrays every time. Given back to the system and
 asked for again, each of their pages costs a page fault, which for small models takes as
 long as the arithmetic. So a large buffer goes to a pool when the last array that looks
-into it is collected, and the next array of its size takes it from there.
+into it is collected, and the next array of its size takes it from there. The largest
+share the segments of an `Arena` instead, whatever their sizes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from .arena import Arena, Block
+
 SMALLEST: Final = 1 << 16  # bytes; below, the allocator does well by itself
+LARGE: Final = 1 << 20  # bytes; from here on, finding a place in an arena is no cost
 LARGEST_POOL: Final = 1 << 30  # bytes kept at the most
 _PAGE: Final = 4096
 _ALIGNMENT: Final = 64  # a cache line, and the widest vector
@@ -30,8 +34,11 @@ class _Lease(np.ndarray[Any, Any]):
     """
 
     def __del__(self) -> None:
-        if isinstance(self.base, _Block):
-            _POOL.give_back(self.base)
+        base = self.base
+        if type(base) is _Block:
+            _POOL.give_back(base)
+        elif type(base) is Block:
+            _ARENA.give_back(base)
 
 
 class _Pool:
@@ -68,8 +75,9 @@ class _Pool:
         self.nbytes = 0
 
 
-# The one pool of the process: not state that a result could depend on.
+# Those of the process: not state that a result could depend on.
 _POOL: Final = _Pool()
+_ARENA: Final = Arena(LARGEST_POOL)
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
@@ -84,6 +92,8 @@ def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
         nbytes *= n
     if nbytes < SMALLEST:
         return np.empty(shape, dtype)
+    if nbytes >= LARGE:
+        return np.ndarray(shape, dtype, _ARENA.take(nbytes).view(_Lease))
     block = _POOL.take(nbytes)
     offset = -block.ctypes.data % _ALIGNMENT
     return np.ndarray(shape, dtype, block.view(_Lease), offset)
@@ -104,3 +114,4 @@ def zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
 def clear() -> None:
     """Return all pooled buffers to the system."""
     _POOL.clear()
+    _ARENA.clear()

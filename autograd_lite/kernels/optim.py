@@ -13,16 +13,27 @@ to a hundred times slower, and the moments of a dead unit decay right into them.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numba import prange
 
 from .jit import CHUNK, PARALLEL_FROM, elementwise, parallel, serial
 from .micro import whole_registers
 
+# The smallest normal numbers; with `np.finfo`, a kernel from the disk loads SciPy.
+_TINY_32: Final = float(np.finfo(np.float32).tiny)
+_TINY_64: Final = float(np.finfo(np.float64).tiny)
+
 
 @serial
 def _chunks(size):
     return (size + CHUNK - 1) // CHUNK
+
+
+@serial
+def _tiny(u):
+    return u.dtype.type(_TINY_32 if u.itemsize == 4 else _TINY_64)
 
 
 @elementwise
@@ -113,7 +124,7 @@ def momentum(target, u, trace, lr, decay, nesterov):
 def _momentum(u, trace, lr, decay, nesterov):
     whole_registers()
     real = u.dtype.type
-    tiny, zero = np.finfo(u.dtype).tiny, real(0)
+    tiny, zero = _tiny(u), real(0)
     lr, decay = real(lr), real(decay)
     for i in range(u.size):
         moment = _flush(decay * trace[i] + u[i], tiny, zero)
@@ -139,7 +150,7 @@ def adam(target, u, m, v, lr, b1, b2, eps, step):
 def _adam(u, m, v, lr, b1, b2, eps, step):
     whole_registers()
     real = u.dtype.type
-    tiny, zero = np.finfo(u.dtype).tiny, real(0)
+    tiny, zero = _tiny(u), real(0)
     rate = real(lr / (1 - b1**step))
     correction = real(1 / np.sqrt(1 - b2**step))
     b1, b2, c1, c2, eps = real(b1), real(b2), real(1 - b1), real(1 - b2), real(eps)
@@ -189,7 +200,7 @@ def rmsprop(target, u, v, lr, decay, eps):
 def _rmsprop(u, v, lr, decay, eps):
     whole_registers()
     real = u.dtype.type
-    tiny, zero = np.finfo(u.dtype).tiny, real(0)
+    tiny, zero = _tiny(u), real(0)
     lr, decay, fresh, eps = real(lr), real(decay), real(1 - decay), real(eps)
     for i in range(u.size):
         square = _flush(decay * v[i] + fresh * u[i] * u[i], tiny, zero)

@@ -13,7 +13,6 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from typing import Any, Final
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 
@@ -38,7 +37,7 @@ Tile = tuple[int, int, bool]
 
 
 def fits(pixels: Array) -> bool:
-    """Tell whether vectors divide the channels of `(n, h, w, c)`, on a known machine."""
+    """Tell whether vectors divide the channels of `(n, h, w, c)`, and we emit any."""
     whole = pixels.shape[3] * pixels.itemsize % _NARROWEST == 0
     return whole and pixels.size > 0 and pixels.dtype in REAL and machine() is not None
 

@@ -34,7 +34,8 @@ _OPTIONS: Final[dict[str, Any]] = {"error_model": "numpy"}
 @cache
 def _name_runtime() -> None:
     """Tell LLVM where the functions of Numba's runtime are, as Numba does."""
-    for name, address in nrt._nrt.c_helpers.items():
+    runtime: Any = nrt
+    for name, address in runtime._nrt.c_helpers.items():
         llvm.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
 
 

@@ -257,7 +257,7 @@ def input_grad(g: Array, w: Array, size: Geometry) -> Array:
 def _weight_rows(size: Geometry, vectors: int) -> tuple[int, int]:
     """Return rows per tile, and bands: kernel rows that one tile takes."""
     sc, found = size.s * size.c, known_machine()
-    alone = found.registers - 4 if vectors == 1 else found.rows(vectors)
+    alone = found.alone if vectors == 1 else found.rows(vectors)
     if size.r * sc <= alone:
         return sc, size.r
     return even(sc, found.rows(vectors)), 1

@@ -12,11 +12,9 @@ multiplied with every tap that meets it.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -30,10 +28,7 @@ from .conv_fast import Frame, known_machine, lanes_of, tiles_fit
 from .conv_tiles import frame_rows
 from .geometry import Geometry, Pair
 from .launch import Array, Launch, compiled, launch, run
-from .micro import Emitter, Tile, emitted
-
-# Numba's key of a kernel doesn't tell who emitted it; see micro.py.
-_STAMP: Final = zlib.crc32(Path(__file__).read_bytes())
+from .micro import Emitter, Tile, emitted, has_masks, stamp
 
 # The most taps of a filter (over all channels) with which this pays, by the machine's
 # vector registers. Measured, one thread, time against convolution, ReLU and pool one
@@ -83,7 +78,7 @@ class Pooled(NamedTuple):
 
     def literal(self) -> tuple[int, ...]:
         """Return the ints that stand for this."""
-        return (*map(int, self), _STAMP)
+        return (*map(int, self), stamp(__file__))
 
     def products(self) -> Any:
         """Yield pixels (row, column) with the (position, tap) pairs that meet them."""
@@ -146,6 +141,8 @@ class _Kernel(Emitter):
         pointer = self.byte_pointer(address)
         if mask is None:
             value = self.builder.load(pointer, align=1, typ=self.bytes)
+        elif not has_masks():
+            value = self.gather(pointer, mask, self.bytes)
         else:
             kinds = [pointer.type, ir.IntType(32), self.mask, self.bytes]
             name = f"llvm.masked.load.v{self.shape.lanes}i8.p0"

@@ -239,7 +239,7 @@ def _plan_weight_grad(
     size: Geometry, itemsize: int
 ) -> tuple[list[Launch], tuple[int, ...]]:
     """Return the launches of the weight gradient and the shape of the partial sums."""
-    step, most = forward_pass(size), known_machine().registers - 4
+    step, most = forward_pass(size), known_machine().alone
     bands = size.r if size.r == size.s and size.r * size.s <= most else 1
     rows = even(size.s, most)
     room = -(-size.s // rows) * rows

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -37,17 +38,16 @@ _INT64: Final = ir.IntType(64)
 _INT32: Final = ir.IntType(32)
 _BYTE: Final = ir.IntType(8)
 
-# Numba keys its cache by the file of the kernel, not by this one: every tile carries
-# this stamp, so that kernels built from an older emitter aren't found.
-_STAMP: Final = zlib.crc32(Path(__file__).read_bytes())
-
-
 # The dtypes that tiles are made of.
 REAL: Final = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 class Machine(NamedTuple):
     """What the size of a tile depends on.
+
+    `spare`: registers besides those of C and B; ARM multiplies no operand in memory,
+    and by assembly LLVM then wants five for scalars on their way, lest it spills.
+    `masks`: whether there are instructions that load some lanes of a vector alone.
 
     Example:
         >>> Machine("avx512", vector_bytes=64, registers=32).rows(vectors=2)
@@ -57,38 +57,76 @@ class Machine(NamedTuple):
     name: str
     vector_bytes: int
     registers: int
+    spare: int = 1
+    masks: bool = True
 
     def rows(self, vectors: int) -> int:
-        """Return how many rows fit beside `vectors` of B and a broadcast scalar."""
-        return min(14, (self.registers - 1 - vectors) // vectors)
+        """Return how many rows fit beside `vectors` of B and broadcast scalars."""
+        return min(14, (self.registers - self.spare - vectors) // vectors)
+
+    @property
+    def alone(self) -> int:
+        """How many rows of a single vector fit at the most."""
+        return self.registers - self.spare - 3
 
 
 MACHINES: Final = {
     "avx512": Machine("avx512", vector_bytes=64, registers=32),
     "avx2": Machine("avx2", vector_bytes=32, registers=16),
+    "neon": Machine("neon", vector_bytes=16, registers=32, spare=5, masks=False),
 }
+
+
+def widest(triple: str, features: Mapping[str, bool]) -> str:
+    """Return the name of a processor's widest vectors in MACHINES, or "generic".
+
+    triple and features as LLVM gives them. Every 64-bit ARM has NEON, though not every
+    system says so; SVE, whose length varies, is left alone.
+
+    Example:
+        >>> widest("arm64-apple-darwin23.1.0", {})
+        'neon'
+    """
+    if triple.startswith(("aarch64", "arm64")):
+        return "neon"
+    if features.get("avx512f") and features.get("avx512vl"):
+        return "avx512"
+    return "avx2" if features.get("avx2") and features.get("fma") else "generic"
 
 
 @cache
 def machine() -> Machine | None:
     """Return the machine to emit tiles for; None: use plain kernels alone.
 
-    The environment variable AUTOGRAD_LITE_KERNELS (avx512, avx2 or generic) overrides
-    what the processor says of itself.
+    The environment variable AUTOGRAD_LITE_KERNELS (avx512, avx2, neon or generic)
+    overrides what the processor says of itself.
     """
-    features = llvm.get_host_cpu_features()
-    found = "generic"
-    if features.get("avx512f") and features.get("avx512vl"):
-        found = "avx512"
-    elif features.get("avx2") and features.get("fma"):
-        found = "avx2"
-    name = os.environ.get("AUTOGRAD_LITE_KERNELS", found)
+    name = os.environ.get("AUTOGRAD_LITE_KERNELS")
+    if name is None:
+        name = widest(llvm.get_process_triple(), llvm.get_host_cpu_features())
     if name not in (*MACHINES, "generic"):
+        known = ", ".join(map(repr, MACHINES))
         raise ValueError(
             f"AUTOGRAD_LITE_KERNELS is {name!r}; "
-            "expected 'avx512', 'avx2' or 'generic', or leave it unset"
+            f"expected {known} or 'generic', or leave it unset"
         )
     return MACHINES.get(name)
+
+
+def has_masks() -> bool:
+    """Return whether some lanes of a vector can be loaded alone."""
+    found = machine()
+    return found is None or found.masks
+
+
+@cache
+def stamp(emitter: str) -> int:
+    """Return what tells kernels of a file that emits them from those of its past.
+
+    Numba keys its cache by the file of the kernel, not by the emitter's: every tile
+    carries this stamp. It also tells with and without masked loads.
+    """
+    return zlib.crc32(Path(emitter).read_bytes(), int(not has_masks()))
 
 
 class Tile(NamedTuple):
@@ -115,7 +153,7 @@ class Tile(NamedTuple):
     def literal(self) -> tuple[int, ...]:
         """Return the tile as the tuple of ints that `multiply` takes."""
         flags = (self.rows, self.vectors, self.lanes, self.itemsize, int(self.masked))
-        return (*flags, self.bands, *self.unroll, _STAMP)
+        return (*flags, self.bands, *self.unroll, stamp(__file__))
 
 
 def read_tile(literal: Any) -> Tile:
@@ -176,6 +214,8 @@ class Emitter:
         if mask is None:
             size = self.tile.itemsize
             return self.builder.load(pointer, align=size, typ=self.vector)
+        if not has_masks():
+            return self.gather(pointer, mask, self.vector)
         load = self.function(
             f"llvm.masked.load.{self.suffix}.p0",
             self.vector,
@@ -185,6 +225,23 @@ class Emitter:
         return self.builder.call(
             load, [pointer, _INT32(self.tile.itemsize), mask, zero]
         )
+
+    def gather(
+        self, pointer: ir.Value, mask: ir.Value, vector: ir.VectorType
+    ) -> ir.Value:
+        """Load the lanes on the mask one by one; the first of them must be on it.
+
+        LLVM would branch for each lane, in the innermost loop. Here lanes off the mask
+        read the first one's place, which exists, and become zero afterwards.
+        """
+        builder, value = self.builder, ir.Constant(vector, ir.Undefined)
+        for i in range(vector.count):
+            present = builder.extract_element(mask, _INT32(i))
+            offset = builder.select(present, _INT64(i), _INT64(0))
+            place = builder.gep(pointer, [offset], source_etype=vector.element)
+            lane = builder.load(place, align=1, typ=vector.element)
+            value = builder.insert_element(value, lane, _INT32(i))
+        return builder.select(mask, value, ir.Constant(vector, None))
 
     def store(self, value: ir.Value, pointer: ir.Value, mask: ir.Value | None) -> None:
         """Store a vector, or its lanes on the mask."""

@@ -34,7 +34,7 @@ def fits(size: Geometry, dtype: np.dtype) -> bool:
     if found is None or size.n == 0 or dtype not in REAL:
         return False
     ordinary = size.sh == size.sw == size.dh == size.dw == size.groups == 1
-    few = size.r * size.s <= found.registers - 4
+    few = size.r * size.s <= found.alone
     inside = size.left < size.s and size.top < size.r
     return size.c == 1 and ordinary and few and inside
 

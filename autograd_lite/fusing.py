@@ -4,7 +4,8 @@ On a tape, a convolution that a fused kernel could begin with isn't computed at 
 What stands for it knows its shape and dtype, and computes and records it as soon as
 anything asks for more: another operation, printing, a function's end. Only ReLU and
 max-pool don't ask, when they come in this order; then all three are one operation, with
-one entry on the tape, and the large results between them are never written.
+one entry on the tape, and the large results between them are never written. Likewise
+`relu(batch_norm(x))`.
 
 Nobody else needs to know of this. A pending variable is a variable, whose value and
 slot are properties; reading them runs what was put off, once.
@@ -22,6 +23,7 @@ import numpy as np
 from .core import Primitive, is_tracer
 from .guard import lockable
 from .ops import fused
+from .ops.batch_norm import batch_normalise
 from .ops.conv import conv, conv_bias
 from .ops.layers import relu
 from .ops.pool import max_pool
@@ -36,8 +38,9 @@ def fusion(enabled: bool) -> Iterator[None]:
     """Switch the fusion of layers off or on, within a block or a function.
 
     It is on by default: in reverse mode, `max_pool(relu(conv(x, w, b)), 2)` is computed
-    by one kernel where it pays, which is for images of few channels. Results agree to
-    rounding. Blocks nest, and other threads don't notice.
+    by one kernel where it pays, which is for images of few channels, and ReLU in the
+    pass of the batch normalisation before it. Results agree to rounding. Blocks nest,
+    and other threads don't notice.
 
     >>> import numpy as np
     >>> from autograd_lite import grad, nn
@@ -168,10 +171,26 @@ def _may_fuse(x: Any, w: Any, window: dict[str, Any]) -> bool:
     return fused.pays(x, w, **pool)
 
 
+def normalise(
+    x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, *, eps: float
+) -> Any:
+    """Return `batch_normalise` of these; perhaps pending."""
+    args = x, gamma, beta, mean, variance
+    tape = _tape_of(args) if _ENABLED.get() else None
+    if tape is None:
+        return batch_normalise(*args, eps=eps)
+    kept = [a if isinstance(a, Variable) else tape.keep(a) for a in args[:3]]
+    aval = x.shape, x.dtype
+    return Pending(tape, batch_normalise, (*kept, mean, variance), {"eps": eps}, aval)
+
+
 def rectify(x: Any) -> Any:
-    """Return `relu(x)`, pending where x is a convolution that is."""
-    if _is_pending(x, conv, conv_bias) and not in_force().relu0:
-        return Pending(x.owner, relu, (x,), {}, x.aval)
+    """Return `relu(x)`: pending where x is a convolution that is, or fused with x."""
+    if not in_force().relu0:
+        if _is_pending(x, conv, conv_bias):
+            return Pending(x.owner, relu, (x,), {}, x.aval)
+        if _is_pending(x, batch_normalise):
+            return batch_normalise(*x.args, **x.params, rectified=True)
     return relu(x)
 
 

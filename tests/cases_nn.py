@@ -10,7 +10,7 @@ from cases import APART, MATRIX, Case, apart, between, normal, with_constants
 from scipy.special import expit
 from specifications import conv_forward
 
-from autograd_lite.ops import dense, fused, layers, normalise, pool
+from autograd_lite.ops import batch_norm, dense, fused, layers, normalise, pool
 
 LABELS = np.array([1, 3, 0])
 PLAIN = {"window": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0))}
@@ -66,11 +66,19 @@ def avg_pool_adjoint(
     return x_bar.reshape(n, *size, c).astype(g.dtype)
 
 
-def batch_normalise(x: Any, gamma: Any, beta: Any, eps: float) -> Any:
-    """Return the normalised array and its moments."""
+def batch_moments(x: Any) -> tuple[Any, Any]:
+    """Return mean and variance over all axes but the last."""
     axis = tuple(range(x.ndim - 1))
-    mean, var = x.mean(axis), x.var(axis)
-    return gamma * (x - mean) / np.sqrt(var + eps).astype(x.dtype) + beta, mean, var
+    return x.mean(axis), x.var(axis)
+
+
+def batch_normalise(
+    x: Any, gamma: Any, beta: Any, eps: float, rectified: bool = False
+) -> Any:
+    """Return the normalised array, or its positive part."""
+    mean, var = batch_moments(x)
+    y = gamma * (x - mean) / np.sqrt(var + eps).astype(x.dtype) + beta
+    return np.maximum(y, 0) if rectified else y
 
 
 def group_statistics(
@@ -219,13 +227,18 @@ CASES = [
         {"smoothing": 0.1},
         axes0=False,
     ),
-    Case(
-        layers.batch_normalise,
-        lambda rng: (*normal((2, 3, 4), (4,))(rng), *between(1, 2, (4,))(rng)),
-        batch_normalise,
-        {"eps": 0.1},
-        axes0=False,
-    ),
+    Case(batch_norm.batch_moments, normal((2, 3, 4)), batch_moments, order=0),
+    *[
+        Case(
+            batch_norm.batch_normalise,
+            lambda rng: (*normal((2, 3, 4), (4,))(rng), *between(1, 2, (4,))(rng)),
+            batch_normalise,
+            {"eps": 0.1, **params},
+            axes0=False,
+            note=note,
+        )
+        for params, note in (({}, ""), ({"rectified": True}, "rectified"))
+    ],
     Case(
         normalise.group_statistics,
         normal((2, 5, 6), (6,), (6,)),

@@ -541,3 +541,76 @@ def test_a_model_trains_the_same():
     found, true = train(), unfused(train)
     assert found[-1] < found[0]
     np.testing.assert_allclose(found, true, rtol=1e-4)
+
+
+# -- batch normalisation and ReLU ------------------------------------------------------
+
+
+def normed(x, scale, bias, train=True):
+    """A normalised layer with its ReLU, and the new statistics."""
+    c = x.shape[-1]
+    state = nn.init_batch_norm_state(c, x.dtype)
+    y, state = nn.batch_norm(x, {"scale": scale, "bias": bias}, state, train)
+    return nn.relu(y), state
+
+
+def norm_example(dtype=np.float64, shape=(3, 4, 5, 6), seed=0):
+    rng = np.random.default_rng(seed)
+    x, scale, bias = (rng.normal(size=s) for s in (shape, shape[-1], shape[-1]))
+    return x.astype(dtype), scale.astype(dtype), bias.astype(dtype)
+
+
+def test_batch_norm_and_relu_are_one_operation():
+    args = norm_example()
+    assert operations(lambda x: normed(x, *args[1:])[0], args[0]) == ["batch_normalise"]
+    assert operations(lambda s: normed(args[0], s, args[2])[0], args[1]) == [
+        "batch_normalise"
+    ]
+    with nn.fusion(False):
+        found = operations(lambda x: normed(x, *args[1:])[0], args[0])
+    assert found == ["batch_normalise", "relu"]
+    with policy(relu0=0.5):
+        found = operations(lambda x: normed(x, *args[1:])[0], args[0])
+    assert found == ["batch_normalise", "relu"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(2, 3), (3, 4, 5, 6), (64, 9, 9, 16), (5, 7, 130)])
+def test_batch_norm_and_relu_agree_with_both_apart(dtype, shape):
+    args = norm_example(np.dtype(dtype).type, shape)
+    weights = np.random.default_rng(1).normal(size=shape).astype(dtype)
+
+    def loss(*args):
+        y, state = normed(*args)
+        return (y * weights).sum(), state
+
+    both = value_and_grad(loss, (0, 1, 2), has_aux=True)
+    assert_same(both(*args), unfused(both, *args), dtype)
+
+
+def test_batch_norm_before_relu_may_be_used_as_well():
+    args = norm_example()
+    state = nn.init_batch_norm_state(6, np.float64)
+
+    def loss(x):
+        y, _ = nn.batch_norm(x, {"scale": args[1], "bias": args[2]}, state, True)
+        return (nn.relu(y) * y.shape[0] + y**2).sum()
+
+    assert_same(grad(loss)(args[0]), unfused(grad(loss), args[0]))
+    check_grads(loss, (args[0],), order=2)
+
+
+def test_derivatives_of_batch_norm_and_relu():
+    args = norm_example(shape=(2, 3, 4))
+    check_grads(lambda *args: (normed(*args)[0] ** 2).sum(), args, order=2)
+    each = vmap(grad(lambda x: (normed(x, *args[1:])[0] ** 2).sum()))
+    batch = np.stack([args[0], 2 - args[0] ** 2])
+    assert_same(each(batch), np.stack([unfused(each, b[None])[0] for b in batch]))
+
+
+def test_a_nan_passes_batch_norm_and_relu_as_it_passes_both():
+    x, scale, bias = norm_example()
+    x[0, 0, 0, 0] = np.nan
+    both = value_and_grad(lambda x: (normed(x, scale, bias)[0] ** 2).sum())
+    for found, true in zip(both(x), unfused(both, x)):
+        np.testing.assert_array_equal(found, true)

@@ -1,12 +1,16 @@
-"""Batch normalisation over the rows of an `(m, c)` array.
+"""Batch normalisation over the rows of an `(m, c)` array, and ReLU in the same pass.
 
 Rows are taken in blocks whose size depends on c alone. Sums over a block are formed
 while it is in the cache and combined in order and in float64, so that statistics are
 accurate where the mean is large, and do not depend on the number of threads.
+
+Few channels make rows that are shorter than what LLVM unrolls: several are read as one,
+with as many copies of what belongs to the channels.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,8 +18,11 @@ from numba import prange
 
 from . import memory
 from .jit import CHUNK, PARALLEL_FROM, elementwise, parallel, serial
+from .micro import whole_registers
 
 Array: TypeAlias = np.ndarray[Any, Any]
+
+_WIDE = 256  # numbers in a row that is long enough
 
 
 def moments(x: Array) -> tuple[Array, Array]:
@@ -24,49 +31,65 @@ def moments(x: Array) -> tuple[Array, Array]:
     Combines the blocks' moments as Chan, Golub and LeVeque, "Updating formulae and a
     pairwise algorithm for computing sample variances" (1979).
     """
-    block = _block(x)
-    partial = np.zeros((2, -(-x.shape[0] // block), x.shape[1]), np.float64)
-    _moments(x, partial[0], partial[1], block)
-    means, deviations = partial
+    joined, copies = _joined(x)
+    block = _block(joined)
+    partial = np.zeros((2, -(-joined.shape[0] // block), joined.shape[1]), np.float64)
+    _moments(joined, partial[0], partial[1], block)
+    means, deviations = partial.reshape(2, -1, x.shape[1])
     rows = np.full((len(means), 1), float(block))
-    rows[-1] = x.shape[0] - block * (len(means) - 1)
+    rows[-copies:] = joined.shape[0] - block * (len(means) // copies - 1)
     mean = (rows * means).sum(0) / x.shape[0]
     square = deviations.sum(0) + (rows * (means - mean) ** 2).sum(0)
     return mean.astype(x.dtype), (square / x.shape[0]).astype(x.dtype)
 
 
-def normalise(x: Array, mean: Array, scale: Array, shift: Array) -> Array:
-    """Return `(x - mean) * scale + shift`. x: (m, c), the others: (c)"""
+def normalise(
+    x: Array, mean: Array, scale: Array, shift: Array, rectified: bool = False
+) -> Array:
+    """Return `(x - mean) * scale + shift`, or its ReLU. x: (m, c), the others: (c)"""
     y = memory.empty_like(x)
-    _normalise(x, mean, scale, shift, y)
+    joined, copies = _joined(x)
+    each = [np.tile(v, copies) for v in (mean, scale, shift)]
+    _normalise(joined, *each, rectified, y.reshape(joined.shape), _block(joined))
     return y
 
 
 def backward(
     g: Array,
-    mean_bar: Array,
-    variance_bar: Array,
     x: Array,
     mean: Array,
     inverse: Array,
     gamma: Array,
+    beta: Array,
+    rectified: bool = False,
 ) -> tuple[Array, Array, Array]:
-    """Return the cotangents of x, gamma and beta, given those of y, mean and variance.
+    """Return the cotangents of x, gamma and beta, given that of y.
 
     `inverse` is 1 / sqrt(variance + eps). S. Ioffe and C. Szegedy, 2015, "Batch
     Normalization", section 3. g, x: (m, c), the others: (c)
     """
-    m, block = x.shape[0], _block(x)
-    partial = np.zeros((2, -(-m // block), x.shape[1]), x.dtype)
-    _correlate(g, x, mean, inverse, partial[0], partial[1], block)
-    g_sum, gx_sum = partial.sum(1, dtype=np.float64)
-    # x_bar = a * g - b * (x - mean) - c, with coefficients for each channel.
-    a = gamma * inverse
-    b = ((a * inverse * gx_sum - 2 * variance_bar) / m).astype(x.dtype)
-    c = ((a * g_sum - mean_bar) / m).astype(x.dtype)
-    x_bar = memory.empty_like(x)
-    _combine(g, x, mean, a, b, c, x_bar)
+    m, c = x.shape
+    (x, copies), (g, _) = _joined(x), _joined(g)
+    scale, block = gamma * inverse, _block(x)
+    each = [np.tile(v, copies) for v in (mean, scale, beta)]
+    partial = np.zeros((2, -(-x.shape[0] // block), x.shape[1]), x.dtype)
+    _correlate(g, x, *each, rectified, *partial, block)
+    g_sum, gx_sum = partial.reshape(2, -1, c).sum(1, dtype=np.float64)
+    gx_sum *= inverse
+    # x_bar = scale * g - slope * (x - mean) - offset, for each channel.
+    slope = np.tile((scale * inverse * gx_sum / m).astype(x.dtype), copies)
+    offset = np.tile((scale * g_sum / m).astype(x.dtype), copies)
+    x_bar = memory.empty((m, c), x.dtype)
+    _combine(g, x, *each, rectified, slope, offset, x_bar.reshape(x.shape), block)
     return x_bar, gx_sum.astype(x.dtype), g_sum.astype(x.dtype)
+
+
+def _joined(x: Array) -> tuple[Array, int]:
+    """Return x with some rows in one, and how many: a power of 2 that divides m."""
+    m, c = x.shape
+    most = max(1, _WIDE // max(1, c))
+    copies = math.gcd(m, 1 << (most.bit_length() - 1)) or 1
+    return x.reshape(m // copies, c * copies), copies
 
 
 def _block(x: Array) -> int:
@@ -104,56 +127,88 @@ def _block_moments(x, mean, deviation):
         deviation[k] = total[k] - np.float64(residue[k]) ** 2 / x.shape[0]
 
 
+@elementwise
+def _at(x, mean, scale, shift):
+    """Return a normalised number: to the bit the same forward and backward."""
+    return (x - mean) * scale + shift
+
+
 @parallel
-def _normalise(x, mean, scale, shift, y):
+def _normalise(x, mean, scale, shift, rectified, y, block):
     if x.size < PARALLEL_FROM:
-        for i in range(x.shape[0]):
-            _normalise_row(x[i], mean, scale, shift, y[i])
+        _block_normalise(x, mean, scale, shift, rectified, y)
     else:
-        for i in prange(x.shape[0]):
-            _normalise_row(x[i], mean, scale, shift, y[i])
+        for i in prange((x.shape[0] + block - 1) // block):
+            at = slice(i * block, (i + 1) * block)
+            _block_normalise(x[at], mean, scale, shift, rectified, y[at])
 
 
 @elementwise
-def _normalise_row(x, mean, scale, shift, y):
-    for k in range(x.size):
-        y[k] = (x[k] - mean[k]) * scale[k] + shift[k]
+def _block_normalise(x, mean, scale, shift, rectified, y):
+    whole_registers()
+    zero = x.dtype.type(0)
+    for i in range(x.shape[0]):
+        if rectified:
+            for k in range(x.shape[1]):
+                value = _at(x[i, k], mean[k], scale[k], shift[k])
+                y[i, k] = zero if value <= zero else value
+        else:
+            for k in range(x.shape[1]):
+                y[i, k] = _at(x[i, k], mean[k], scale[k], shift[k])
 
 
 @parallel
-def _correlate(g, x, mean, inverse, g_sums, gx_sums, block):
+def _correlate(g, x, mean, scale, shift, rectified, g_sums, gx_sums, block):
     if x.size < PARALLEL_FROM:
         for i in range(g_sums.shape[0]):
             at = slice(i * block, (i + 1) * block)
-            _block_correlate(g[at], x[at], mean, inverse, g_sums[i], gx_sums[i])
+            sums = g_sums[i], gx_sums[i]
+            _block_correlate(g[at], x[at], mean, scale, shift, rectified, *sums)
     else:
         for i in prange(g_sums.shape[0]):
             at = slice(i * block, (i + 1) * block)
-            _block_correlate(g[at], x[at], mean, inverse, g_sums[i], gx_sums[i])
-
-
-@serial
-def _block_correlate(g, x, mean, inverse, g_sum, gx_sum):
-    for i in range(x.shape[0]):
-        for k in range(x.shape[1]):
-            g_sum[k] += g[i, k]
-        for k in range(x.shape[1]):
-            gx_sum[k] += g[i, k] * (x[i, k] - mean[k])
-    for k in range(x.shape[1]):
-        gx_sum[k] *= inverse[k]
-
-
-@parallel
-def _combine(g, x, mean, a, b, c, x_bar):
-    if x.size < PARALLEL_FROM:
-        for i in range(x.shape[0]):
-            _combine_row(g[i], x[i], mean, a, b, c, x_bar[i])
-    else:
-        for i in prange(x.shape[0]):
-            _combine_row(g[i], x[i], mean, a, b, c, x_bar[i])
+            sums = g_sums[i], gx_sums[i]
+            _block_correlate(g[at], x[at], mean, scale, shift, rectified, *sums)
 
 
 @elementwise
-def _combine_row(g, x, mean, a, b, c, x_bar):
-    for k in range(x.size):
-        x_bar[k] = a[k] * g[k] - b[k] * (x[k] - mean[k]) - c[k]
+def _block_correlate(g, x, mean, scale, shift, rectified, g_sum, gx_sum):
+    whole_registers()
+    zero = x.dtype.type(0)
+    for i in range(x.shape[0]):
+        if rectified:
+            for k in range(x.shape[1]):
+                value = _at(x[i, k], mean[k], scale[k], shift[k])
+                received = zero if value <= zero else g[i, k]
+                g_sum[k] += received
+                gx_sum[k] += received * (x[i, k] - mean[k])
+        else:
+            for k in range(x.shape[1]):
+                g_sum[k] += g[i, k]
+                gx_sum[k] += g[i, k] * (x[i, k] - mean[k])
+
+
+@parallel
+def _combine(g, x, mean, scale, shift, rectified, slope, offset, x_bar, block):
+    if x.size < PARALLEL_FROM:
+        each = mean, scale, shift, rectified, slope, offset
+        _block_combine(g, x, *each, x_bar)
+    else:
+        for i in prange((x.shape[0] + block - 1) // block):
+            at = slice(i * block, (i + 1) * block)
+            each = mean, scale, shift, rectified, slope, offset
+            _block_combine(g[at], x[at], *each, x_bar[at])
+
+
+@elementwise
+def _block_combine(g, x, mean, scale, shift, rectified, slope, offset, x_bar):
+    whole_registers()
+    zero = x.dtype.type(0)
+    for i in range(x.shape[0]):
+        for k in range(x.shape[1]):
+            received = g[i, k]
+            if rectified:
+                value = _at(x[i, k], mean[k], scale[k], shift[k])
+                received = zero if value <= zero else received
+            rest = slope[k] * (x[i, k] - mean[k]) + offset[k]
+            x_bar[i, k] = scale[k] * received - rest

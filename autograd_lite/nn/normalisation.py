@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
-from ..ops import layers as ops
-from ..ops.basic import cast, reshape, stop_gradient
+from ..fusing import normalise
+from ..ops.basic import cast, reshape
+from ..ops.batch_norm import batch_moments
 from ..ops.normalise import group_normalise
 from .arrays import as_float, check_kernel_dtypes, fields
 from .layouts import entered, left
@@ -77,10 +78,11 @@ def batch_norm(
         raise ShapeError(
             f"x has shape {x.shape}: training needs at least two values per channel."
         )
-    y, mean, var = ops.batch_normalise(x, scale, bias, eps=float(eps))
-    unbiased = stop_gradient(var) * (rows / (rows - 1))
+    mean, var = batch_moments(x)
+    y = normalise(x, scale, bias, mean, var, eps=float(eps))
+    unbiased = var * (rows / (rows - 1))
     return y, {
-        "mean": (1 - momentum) * running_mean + momentum * stop_gradient(mean),
+        "mean": (1 - momentum) * running_mean + momentum * mean,
         "var": (1 - momentum) * running_var + momentum * unbiased,
     }
 

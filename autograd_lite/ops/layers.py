@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 from typing import Any, Final
@@ -14,17 +13,14 @@ from ..core import (
     Primitive,
     defbatch,
     defjvp,
-    defjvp_argnums,
     defvjp,
-    defvjp_argnums,
     elementwise,
-    is_tracer,
     primitive,
 )
 from ..errors import ArgumentError
 from ..policies import in_force
-from .basic import Axes, broadcast_to, filled, reshape, sum, transpose
-from .batch import batch_along_axes, batch_rows, batch_stacks, every
+from .basic import Axes, broadcast_to, reshape, sum
+from .batch import batch_along_axes, batch_rows, batch_stacks
 from .elementwise import where
 
 # Elements below which NumPy is as fast, and needs nothing compiled.
@@ -35,13 +31,6 @@ _SMALL: Final = 1 << 12
 def _kernels() -> ModuleType:
     """Return `kernels.activation`; imported on first use, because it loads Numba."""
     from ..kernels import activation as kernels
-
-    return kernels
-
-
-@cache
-def _norm_kernels() -> ModuleType:
-    from ..kernels import norm as kernels
 
     return kernels
 
@@ -276,88 +265,6 @@ defvjp(total_cross_entropy, _total_vjp, None)
 defjvp(total_cross_entropy, _total_jvp, None)
 
 
-# -- batch normalisation -----------------------------------------------------------
-
-
-@primitive(multiple=True)
-def batch_normalise(x: Any, gamma: Any, beta: Any, *, eps: float) -> Any:
-    """Return `gamma * (x - mean) / sqrt(variance + eps) + beta`, mean and variance.
-
-    These are taken over all axes but the last; the variance is the biased one.
-    x: (..., c), gamma, beta: (c) -> (..., c), (c), (c)
-    """
-    rows = _rows(x)
-    mean, variance = _norm_kernels().moments(rows)
-    scale = gamma * _inverse_deviation(variance, eps)
-    y = _norm_kernels().normalise(rows, mean, scale, np.ascontiguousarray(beta))
-    return y.reshape(x.shape), mean, variance
-
-
-def _rows(x: Any) -> Any:
-    return np.ascontiguousarray(x).reshape(math.prod(x.shape[:-1]), x.shape[-1])
-
-
-def _inverse_deviation(variance: Any, eps: float) -> Any:
-    return (variance + eps) ** -0.5
-
-
-def _batch_normalise_vjp(
-    argnums: tuple[int, ...], ans: Any, args: tuple[Any, ...], params: dict[str, Any]
-) -> Callable[[Any], tuple[Any, ...]]:
-    x, gamma, _ = args
-    _, mean, variance = ans
-    eps = params["eps"]
-
-    def pullback(gs: Any) -> tuple[Any, ...]:
-        if is_tracer(x) or is_tracer(gamma) or any(map(is_tracer, gs)):
-            x_bars = _traced_backward(gs, x, gamma, eps)
-        else:
-            rest = _rows(x), mean, _inverse_deviation(variance, eps), gamma
-            x_bars = _norm_kernels().backward(_rows(gs[0]), gs[1], gs[2], *rest)
-            x_bars = (x_bars[0].reshape(x.shape), *x_bars[1:])
-        return tuple([x_bars[i] for i in argnums])
-
-    return pullback
-
-
-def _traced_backward(gs: Any, x: Any, gamma: Any, eps: float) -> tuple[Any, ...]:
-    """Return what `kernels.norm.backward` does, in operations with derivatives."""
-    g, mean_bar, variance_bar = gs
-    axis = tuple(range(x.ndim - 1))
-    m = math.prod(x.shape[:-1])
-    centred = x - sum(x, axis=axis) / m
-    inverse = _inverse_deviation(sum(centred * centred, axis=axis) / m, eps)
-    z = centred * inverse
-    gamma_bar, beta_bar = sum(g * z, axis=axis), sum(g, axis=axis)
-    x_bar = gamma * inverse * (g - (beta_bar + z * gamma_bar) / m)
-    x_bar = x_bar + (mean_bar + 2 * variance_bar * centred) / m
-    return x_bar, gamma_bar, beta_bar
-
-
-def _batch_normalise_jvp(
-    argnums: tuple[int, ...],
-    x_dots: Sequence[Any],
-    ans: tuple[Any, ...],
-    args: tuple[Any, ...],
-    params: dict[str, Any],
-) -> tuple[Any, ...]:
-    x, gamma, _ = args
-    _, mean, variance = ans
-    x_dot, gamma_dot, beta_dot = filled(argnums, x_dots, args)
-    axis = tuple(range(x.ndim - 1))
-    m = math.prod(x.shape[:-1])
-    inverse = _inverse_deviation(variance, params["eps"])
-    centred = x - mean
-    mean_dot = sum(x_dot, axis=axis) / m
-    variance_dot = 2 * sum(centred * x_dot, axis=axis) / m
-    z = centred * inverse
-    z_dot = (x_dot - mean_dot - z * (variance_dot * inverse / 2)) * inverse
-    return gamma_dot * z + gamma * z_dot + beta_dot, mean_dot, variance_dot
-
-
-defvjp_argnums(batch_normalise, _batch_normalise_vjp)
-defjvp_argnums(batch_normalise, _batch_normalise_jvp)
-
 # -- batching ----------------------------------------------------------------------
 
 
@@ -373,24 +280,8 @@ def _total_batch(
     return sum(rows(size, args, batched, smoothing=smoothing), axis=(1,)) * scale
 
 
-def _batch_normalise_batch(size: int, args: Any, batched: Any, *, eps: float) -> Any:
-    """Make channels of the elements: each of an element's has its own moments."""
-    x, gamma, beta = every(size, args, batched)
-    *rows, c = x.shape[1:]
-    last = len(rows)
-    x = transpose(x, axes=(*range(1, last + 1), 0, last + 1))
-    x = reshape(x, shape=(*rows, size * c))
-    gamma, beta = [reshape(v, shape=(size * c,)) for v in (gamma, beta)]
-    y, mean, variance = batch_normalise(x, gamma, beta, eps=eps)
-    y = transpose(
-        reshape(y, shape=(*rows, size, c)), axes=(last, *range(last), last + 1)
-    )
-    return y, reshape(mean, shape=(size, c)), reshape(variance, shape=(size, c))
-
-
 batch_stacks(relu, relu_mask, leaky_slope)
 batch_along_axes(softmax, log_softmax)
 batch_rows(softmax_cross_entropy, softmax_cross_entropy_grad)
 defbatch(sum_of_squares, _sum_of_squares_batch)
 defbatch(total_cross_entropy, _total_batch)
-defbatch(batch_normalise, _batch_normalise_batch)

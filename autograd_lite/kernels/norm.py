@@ -35,11 +35,10 @@ def moments(x: Array) -> tuple[Array, Array]:
     block = _block(joined)
     partial = np.zeros((2, -(-joined.shape[0] // block), joined.shape[1]), np.float64)
     _moments(joined, partial[0], partial[1], block)
-    means, deviations = partial.reshape(2, -1, x.shape[1])
-    rows = np.full((len(means), 1), float(block))
-    rows[-copies:] = joined.shape[0] - block * (len(means) // copies - 1)
-    mean = (rows * means).sum(0) / x.shape[0]
-    square = deviations.sum(0) + (rows * (means - mean) ** 2).sum(0)
+    last = joined.shape[0] - block * (partial.shape[1] - 1)
+    each = partial.reshape(2, -1, copies, x.shape[1])
+    mean, square = np.empty((2, x.shape[1]), np.float64)
+    _combined_moments(each[0], each[1], block, last, mean, square)
     return mean.astype(x.dtype), (square / x.shape[0]).astype(x.dtype)
 
 
@@ -49,7 +48,7 @@ def normalise(
     """Return `(x - mean) * scale + shift`, or its ReLU. x: (m, c), the others: (c)"""
     y = memory.empty_like(x)
     joined, copies = _joined(x)
-    each = [np.tile(v, copies) for v in (mean, scale, shift)]
+    each = [_copied(v, copies) for v in (mean, scale, shift)]
     _normalise(joined, *each, rectified, y.reshape(joined.shape), _block(joined))
     return y
 
@@ -71,14 +70,16 @@ def backward(
     m, c = x.shape
     (x, copies), (g, _) = _joined(x), _joined(g)
     scale, block = gamma * inverse, _block(x)
-    each = [np.tile(v, copies) for v in (mean, scale, beta)]
+    each = [_copied(v, copies) for v in (mean, scale, beta)]
     partial = np.zeros((2, -(-x.shape[0] // block), x.shape[1]), x.dtype)
     _correlate(g, x, *each, rectified, *partial, block)
-    g_sum, gx_sum = partial.reshape(2, -1, c).sum(1, dtype=np.float64)
+    g_sum, gx_sum = np.zeros((2, c), np.float64)
+    _add_rows(partial[0].reshape(-1, c), g_sum)
+    _add_rows(partial[1].reshape(-1, c), gx_sum)
     gx_sum *= inverse
     # x_bar = scale * g - slope * (x - mean) - offset, for each channel.
-    slope = np.tile((scale * inverse * gx_sum / m).astype(x.dtype), copies)
-    offset = np.tile((scale * g_sum / m).astype(x.dtype), copies)
+    slope = _copied((scale * inverse * gx_sum / m).astype(x.dtype), copies)
+    offset = _copied((scale * g_sum / m).astype(x.dtype), copies)
     x_bar = memory.empty((m, c), x.dtype)
     _combine(g, x, *each, rectified, slope, offset, x_bar.reshape(x.shape), block)
     return x_bar, gx_sum.astype(x.dtype), g_sum.astype(x.dtype)
@@ -90,6 +91,11 @@ def _joined(x: Array) -> tuple[Array, int]:
     most = max(1, _WIDE // max(1, c))
     copies = math.gcd(m, 1 << (most.bit_length() - 1)) or 1
     return x.reshape(m // copies, c * copies), copies
+
+
+def _copied(v: Array, copies: int) -> Array:
+    """Return a vector so many times in one."""
+    return v if copies == 1 else np.broadcast_to(v, (copies, v.size)).reshape(-1)
 
 
 def _block(x: Array) -> int:
@@ -125,6 +131,36 @@ def _block_moments(x, mean, deviation):
     for k in range(x.shape[1]):
         mean[k] += np.float64(residue[k]) / x.shape[0]
         deviation[k] = total[k] - np.float64(residue[k]) ** 2 / x.shape[0]
+
+
+@serial
+def _combined_moments(means, deviations, block, last, mean, square):
+    """Combine the moments of parts, (parts, copies, c), to mean and square: (c).
+
+    A copy in a part stands for `block` rows, in the last part for `last`.
+    """
+    parts, copies, c = means.shape
+    total = float(copies * (block * (parts - 1) + last))
+    mean[:] = 0
+    for i in range(parts):
+        share = (last if i == parts - 1 else block) / total
+        for j in range(copies):
+            for k in range(c):
+                mean[k] += share * means[i, j, k]
+    square[:] = 0
+    for i in range(parts):
+        rows = last if i == parts - 1 else block
+        for j in range(copies):
+            for k in range(c):
+                apart = means[i, j, k] - mean[k]
+                square[k] += deviations[i, j, k] + rows * apart * apart
+
+
+@serial
+def _add_rows(x, total):
+    for i in range(x.shape[0]):
+        for k in range(x.shape[1]):
+            total[k] += x[i, k]
 
 
 @elementwise

@@ -67,6 +67,7 @@ LARGE = [
     (130, 700, 70, "tn"),  # sums in three parts, rows and columns left over
     (70, 600, 130, "tt"),
     (50, 530, 40, "nt"),
+    (48, 3137, 70, "tn"),  # few sums of many terms, one of them left over
 ]
 
 

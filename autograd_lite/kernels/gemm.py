@@ -31,6 +31,11 @@ _BLOCK_BYTES: Final = 1 << 19
 # distance is a power of 2 share few places of the level-1 cache.
 _TILES_TO_PACK: Final = 3
 
+# How many terms make sums long, how many sums are few, and pieces to cut them into.
+_MANY_TERMS: Final = 2048
+_FEW_SUMS: Final = 1 << 16
+_TERM_PARTS: Final = 4
+
 # Pieces to cut a product into, if its shape gives them.
 _TASKS: Final = 8
 
@@ -63,11 +68,29 @@ def matmul(a: Array, b: Array, bias: Array | None = None) -> Array:
         return product if bias is None else np.add(product, bias, out=product)
     a, a_turned = _stored(a)
     b, b_turned = _stored(b)
+    if a_turned and not b_turned and k >= _MANY_TERMS and m * n <= _FEW_SUMS:
+        product = _long_sums(a, b)
+        return product if bias is None else np.add(product, bias, out=product)
     c = memory.empty((m, n), a.dtype)
     form = Form(m, k, n, a_turned, b_turned, bias is not None, a.itemsize)
     bias = a if bias is None else np.ascontiguousarray(bias, a.dtype)
     run(_plan(form), a, b, bias, c)
     return c
+
+
+def _long_sums(a: Array, b: Array) -> Array:
+    """Return `a.T @ b` where sums are long and few, as in a weights' gradient.
+
+    Cut by rows or columns, each piece of the work would read a strip of A or B that is
+    as long as the whole. Cut by terms, each reads its own. a: (k, m), b: (k, n)
+    """
+    k = len(a) // _TERM_PARTS
+    some = k * _TERM_PARTS
+    parts = [v[:some].reshape(_TERM_PARTS, k, v.shape[1]) for v in (a, b)]
+    product = stacked(parts[0].swapaxes(1, 2), parts[1]).sum(0)
+    if some < len(a):
+        product += np.matmul(a[some:].T, b[some:])
+    return product
 
 
 def stacked(a: Array, b: Array) -> Array:

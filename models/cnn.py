@@ -39,6 +39,7 @@ class Model(NamedTuple):
     forward: Callable[..., tuple[Array, State]]  # (params, x, state, rng or None)
     feature_maps: Callable[..., dict[str, Array]]  # (params, x, state), for looking
     init_state: Callable[[Params], State] = lambda params: {}
+    units: Callable[..., dict[str, Array]] | None = None  # all ReLUs; None: the maps
 
     def apply(self, params: Params, x: Array, state: State | None = None) -> Array:
         """Return the logits of images to predict: nothing random, nothing updated.
@@ -54,6 +55,10 @@ class Model(NamedTuple):
     ) -> tuple[Array, State]:
         """Return the logits of a batch to train on, and the new state."""
         return self.forward(params, x, state, rng)
+
+    def activations(self, params: Params, x: Array, state: State) -> dict[str, Array]:
+        """Return what comes out of each layer's ReLU, its units along the last axis."""
+        return (self.units or self.feature_maps)(params, x, state)
 
 
 # -- lenet8: about 99 % of MNIST in five epochs --------------------------------------
@@ -85,6 +90,13 @@ def lenet8_forward(
     return dense(params["dense2"], x), state
 
 
+def lenet8_units(params: Params, x: Array, state: State) -> dict[str, Array]:
+    """Return what comes out of each ReLU of `lenet8`."""
+    conv1 = nn.relu(conv(params["conv1"], x))
+    dense1 = nn.relu(dense(params["dense1"], nn.flatten(nn.max_pool(conv1, 2))))
+    return {"conv1": conv1, "dense1": dense1}
+
+
 # -- emnist16: letters, too ----------------------------------------------------------
 
 
@@ -109,6 +121,14 @@ def emnist16_forward(
     x = nn.relu(dense(params["dense1"], nn.flatten(x)))
     x = nn.relu(dense(params["dense2"], x))
     return dense(params["dense3"], x), state
+
+
+def emnist16_units(params: Params, x: Array, state: State) -> dict[str, Array]:
+    """Return what comes out of each ReLU of `emnist16`."""
+    conv1 = nn.relu(conv(params["conv1"], x))
+    dense1 = nn.relu(dense(params["dense1"], nn.flatten(nn.max_pool(conv1, 2))))
+    dense2 = nn.relu(dense(params["dense2"], dense1))
+    return {"conv1": conv1, "dense1": dense1, "dense2": dense2}
 
 
 # -- deep: the accuracy model --------------------------------------------------------
@@ -151,6 +171,13 @@ def deep_forward(
     if rng is not None:
         x = nn.dropout(x, 0.3, rng)
     return dense(params["dense2"], x), state
+
+
+def deep_units(params: Params, x: Array, state: State) -> dict[str, Array]:
+    """Return what comes out of each ReLU of `deep`."""
+    maps, _ = _deep_maps(params, x, state)
+    dense1 = nn.relu(dense(params["dense1"], nn.flatten(maps["conv4"])))
+    return maps | {"dense1": dense1}
 
 
 def _deep_maps(
@@ -227,9 +254,9 @@ def deep_maps(params: Params, x: Array, state: State) -> dict[str, Array]:
 
 # -- the models ----------------------------------------------------------------------
 
-lenet8 = Model(lenet8_init, lenet8_forward, first_maps)
-emnist16 = Model(emnist16_init, emnist16_forward, first_maps)
-deep = Model(deep_init, deep_forward, deep_maps, deep_init_state)
+lenet8 = Model(lenet8_init, lenet8_forward, first_maps, units=lenet8_units)
+emnist16 = Model(emnist16_init, emnist16_forward, first_maps, units=emnist16_units)
+deep = Model(deep_init, deep_forward, deep_maps, deep_init_state, deep_units)
 slim = deep._replace(init=partial(deep_init, widths=(16, 32)))
 
 MODELS = {"slim": slim, "deep": deep, "lenet8": lenet8, "emnist16": emnist16}

@@ -84,6 +84,19 @@ def test_feature_maps_are_named_by_the_layers(name, images):
         assert values.min() >= 0
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_last_layer_makes_the_logits_of_the_last_activations(name, images):
+    model, params, state = start(name)
+    found = model.activations(params, images, state)
+    assert [*found] == [*params][:-1]
+    for layer, maps in model.feature_maps(params, images, state).items():
+        np.testing.assert_array_equal(found[layer], maps)
+    last = list(found.values())[-1]
+    logits = cnn.dense(params[[*params][-1]], last)
+    expected = model.apply(params, images, state)
+    np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_the_models_have_the_sizes_that_they_are_known_by():
     sizes = {}
     for name, model in cnn.MODELS.items():

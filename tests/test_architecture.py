@@ -284,7 +284,7 @@ def test_import_loads_nothing_heavy():
 # -- dependencies ------------------------------------------------------------------
 
 # Where the name of the distribution isn't that of the module.
-DISTRIBUTIONS = {"PIL": "pillow"}
+DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn"}
 
 
 def declared(*extras):
@@ -301,7 +301,7 @@ def declared(*extras):
 def test_every_import_is_declared(name):
     extras = {
         "autograd_lite": ["test", "train"] if "testing" in name else [],
-        "models": ["train"],
+        "models": ["train", "sklearn"],
         "benchmarks": ["train", "autograd", "mygrad", "jax", "torch"],
     }[name.split(".")[0]]
     allowed = declared(*extras)

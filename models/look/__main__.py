@@ -40,7 +40,8 @@ SECTIONS: dict[str, tuple[str, Callable[[Subject, Advance], Section]]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    options = parser().parse_args(arguments)
+    # Intermixed, so that options may stand between RUN and IMAGE.
+    options = parser().parse_intermixed_args(arguments)
     console = Console(highlight=False)
     try:
         if options.list:
@@ -77,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME",
         nargs="+",
         action="extend",
-        help=f"leave out all but these: {', '.join(SECTIONS)}",
+        help=f"make a page of these alone: {', '.join(SECTIONS)}",
     )
     add("--list", action="store_true", help="tell what there is to see, and end")
     add("--out", metavar="DIR", help="where to put it [RUN/look]")
@@ -112,7 +113,7 @@ def _chosen(only: list[str] | None) -> list[str]:
     if unknown:
         raise OptionError(
             f"--only {' '.join(unknown)}: there are {', '.join(SECTIONS)} (RUN and "
-            "images stand before --only)"
+            "IMAGE stand before --only)"
         )
     return [name for name in SECTIONS if not only or name in only]
 

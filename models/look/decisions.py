@@ -39,13 +39,14 @@ def feature_maps(subject: Subject, advance: Advance) -> Section:
     """Show what each layer makes of each image."""
     maps = subject.activations(subject.batch)
     images = subject.images if subject.asked else subject.images[:UNASKED]
+    files = _files([shown.name for shown in images])
     panels = []
     for i, shown in enumerate(images):
         groups = [_maps(name, values[i]) for name, values in maps.items()]
         image = Tile(photo(shown.pixels), "", f"the image {shown.name}")
         panels.append(
             Panel(
-                f"maps-{_file(shown.name)}.png",
+                f"maps-{files[i]}.png",
                 f"{shown.name}: {subject.said(i)}",
                 [Group("", [image], 8, flows=True), *groups],
                 folded=i >= OPEN_MAPS,
@@ -184,10 +185,12 @@ def _mistake(subject: Subject, i: int, speaks: Floats, image: NDArray) -> Group:
     return Group(title, tiles, 3)
 
 
-def _file(name: str) -> str:
-    """Return a name that can be that of a file.
+def _files(names: list[str]) -> list[str]:
+    """Return names that can be those of files, all different.
 
-    >>> _file("test:17"), _file("my picture.png")
-    ('test-17', 'my-picture-png')
+    >>> _files(["test:17", "my picture.png", "test:17"])
+    ['test-17', 'my-picture-png', 'test-17-2']
     """
-    return "".join(c if c.isalnum() else "-" for c in name)
+    plain = ["".join(c if c.isalnum() else "-" for c in name) for name in names]
+    times = [plain[: i + 1].count(name) for i, name in enumerate(plain)]
+    return [f"{name}-{n}" if n > 1 else name for name, n in zip(plain, times)]

@@ -35,14 +35,18 @@ def pca(points: Floats, dimensions: int = 2) -> tuple[Floats, Floats]:
 def tsne(points: Floats, seed: int = 0) -> Floats | None:
     """Return scikit-learn's t-SNE of the points, (n, 2); None where it is missing.
 
+    None, too, of fewer than ten points, which have no neighbourhoods.
+
     Source: van der Maaten and Hinton, Visualizing Data using t-SNE, 2008.
     """
     try:
         from sklearn.manifold import TSNE
     except ImportError:
         return None
+    if len(points) < 10:
+        return None
     fewer, _ = pca(points, min(30, points.shape[1]))
     perplexity = min(30.0, (len(points) - 1) / 3)
-    return TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(
-        fewer
-    )
+    # Half of the steps that are usual: from PCA on, the islands stand by then.
+    made = TSNE(perplexity=perplexity, max_iter=500, init="pca", random_state=seed)
+    return made.fit_transform(fewer)

@@ -24,6 +24,9 @@ Floats = NDArray[np.float32]
 Activations = Callable[[Any], Any]  # images (n, h, w, c) -> (n,), image i's own unit
 
 
+_TRIALS = 32
+
+
 class Ascent(NamedTuple):
     """How images are optimised; lengths are in pixels, brightness goes from 0 to 1."""
 
@@ -53,7 +56,7 @@ def excite(
     True
     """
     how = how or Ascent()
-    images = how.start * rng.random((n, *image_shape), np.float32)
+    images = _beginning(activations, (n, *image_shape), how.start, rng)
     for step in range(how.steps):
         shift = rng.integers(-how.jitter, how.jitter + 1, 2)
         moved = np.roll(images, shift, (1, 2))
@@ -67,6 +70,34 @@ def excite(
         images = np.clip(images, 0, 1).astype(np.float32)
         on_step()
     return images
+
+
+def _beginning(
+    activations: Activations,
+    shape: tuple[int, ...],
+    start: float,
+    rng: np.random.Generator,
+) -> Floats:
+    """Return noise for each unit, other noise where that leaves the unit silent.
+
+    A unit that does not respond at all has no gradient to climb. Of some blots of
+    several sizes it gets the one that it responds to most.
+    """
+    noise = start * rng.random(shape, np.float32)
+    values, pullback = vjp(activations, noise)
+    (uphill,) = pullback(np.ones_like(values))
+    silent = ~uphill.any((1, 2, 3))
+    most = np.zeros(len(noise))
+    for trial in range(_TRIALS if silent.any() else 0):
+        blots = gaussian_filter(
+            rng.standard_normal(shape, np.float32), (0, *[0.5 + trial % 4] * 2, 0)
+        )
+        blots = (blots > blots.std()).astype(np.float32)
+        values = activations(blots)
+        better = silent & (values > most)
+        noise = np.where(better[:, None, None, None], blots, noise)
+        most = np.where(better, values, most)
+    return noise
 
 
 def _of_length_one(gradients: Floats) -> Floats:

@@ -102,7 +102,7 @@ def _figure(panel: Panel) -> str:
 
 
 def _groups(panel: Panel) -> str:
-    least = f"minmax(min(100%, {52 // panel.across}rem), 1fr)"
+    least = f"minmax(min(100%, {54 // panel.across}rem), 1fr)"
     columns = f"repeat(auto-fill, {least})" if panel.across > 1 else "minmax(0, 1fr)"
     groups = "".join(_group(group) for group in panel.groups)
     style = f"grid-template-columns: {columns}"

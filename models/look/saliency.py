@@ -62,33 +62,29 @@ def smooth(
     return total / np.float32(samples)
 
 
-def occlusion(
-    logits: Logits, image: Floats, weights: Floats, stride: int = 2
-) -> NDArray[np.float64]:
+def occlusion(logits: Logits, image: Floats, weights: Floats) -> NDArray[np.float64]:
     """Return what covering each pixel of an image (h, w, c) takes away: (h, w).
 
-    A black patch, a fifth of the image wide, goes over it in steps of `stride`; a
-    pixel's value is the mean fall of the sum of logits, `weights` (classes,), of the
-    patches that cover it.
+    A black patch, a fifth of the image wide, goes over it; a pixel's value is the mean
+    fall of the sum of logits, `weights` (classes,), of the patches that cover it.
 
     Source: Zeiler and Fergus, Visualizing and Understanding Convolutional Networks,
     2014.
     """
-    masks = _patches(image.shape[0], image.shape[1], stride)
+    masks = _patches(image.shape[0], image.shape[1])
     covered = logits(image * (1 - masks[..., None]))
     fall = (logits(image[None]) - covered).astype(np.float64) @ weights
-    return np.tensordot(fall, masks, 1) / np.maximum(masks.sum(0), 1)
+    return np.tensordot(fall, masks, 1) / masks.sum(0)
 
 
-def _patches(height: int, width: int, stride: int) -> Floats:
-    """Return a mask (h, w) for each place of the patch, centred on the image's pixels.
+def _patches(height: int, width: int) -> Floats:
+    """Return a mask (h, w) for each place of the patch.
 
-    At the borders a part of the patch lies outside, so that all pixels are covered as
-    often as they can be.
+    It moves by half its width, its middle within the image: every pixel is covered.
     """
     half = max(1, min(height, width) // 10)
     rows, columns = np.arange(height), np.arange(width)
-    down = np.abs(rows - rows[::stride, None]) <= half
-    across = np.abs(columns - columns[::stride, None]) <= half
+    down = np.abs(rows - rows[::half, None]) <= half
+    across = np.abs(columns - columns[::half, None]) <= half
     masks = down[:, None, :, None] & across[None, :, None, :]
     return masks.reshape(-1, height, width).astype(np.float32)

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autograd_lite import nn
+from autograd_lite import nn, scipy
 
 from ..batches import as_float
 from .decisions import Advance
@@ -25,7 +25,7 @@ from .tiles import Group, Panel, Section, Tile, photo
 FILTERS = 8  # of each layer, whose favourites are shown
 CLASS = Ascent()
 FILTER = Ascent(start=0.8)  # a filter that faint noise leaves silent has no gradient
-POINTS = 2000  # images in the map of the last layer
+POINTS = 1500  # images in the map of the last layer
 _PAPER = {False: "#ffffff", True: "#15181c"}
 _PEN = {False: INK, True: "#e6e9ee"}
 
@@ -48,15 +48,10 @@ def excited(subject: Subject, advance: Advance) -> Section:
         rng = np.random.default_rng(0)
         return excite(activations, n, shape, rng, how, lambda: advance(step))
 
-    classes = range(len(subject.names))
-    images = made(lambda x: subject.logits(x)[classes, classes], len(classes), CLASS)
-    panels = [
-        Panel(
-            "excite-classes.png",
-            "The classes",
-            [Group("", _favourites(subject, images), 10, flows=True)],
-        )
-    ]
+    images = made(_odds(subject), len(subject.names), CLASS)
+    columns = 10 if max(map(len, subject.names)) < 5 else 6
+    favourites = Group("", _favourites(subject, images), columns, flows=True)
+    panels = [Panel("excite-classes.png", "The classes", [favourites])]
     groups = []
     for name, n in layers.items():
         activations = _units(subject, name, n)
@@ -68,12 +63,30 @@ def excited(subject: Subject, advance: Advance) -> Section:
         "What excites a unit",
         "Images painted by the network itself: each makes one class, or one filter, "
         "respond as much as it can. Below a class: how probable the network finds it.",
-        f"{CLASS.steps} steps of gradient ascent from noise on the class's logit, the "
-        "unit, or the mean square of the filter's map. In each step the image is "
-        "shifted at random and fades a little; in every fourth it is blurred "
-        "(activation maximisation with jitter, L2 and blur).",
+        f"{CLASS.steps} steps of gradient ascent from noise on the class's logarithmic "
+        "odds, on the unit, or on the mean square of the filter's map. In each "
+        "step the image is shifted at random and fades a little; in every fourth it is "
+        "blurred (activation maximisation with jitter, L2 and blur). Silent: no image "
+        "that was tried made the unit respond.",
         panels,
     )
+
+
+def _odds(subject: Subject) -> Callable[[Any], Any]:
+    """Return the function from an image per class to its logarithmic odds.
+
+    The logit alone would do for classes that are unlike each other; between g and q, it
+    is the lead over all others that makes the image the one and not the other.
+    """
+    n = len(subject.names)
+    own = np.eye(n, dtype=np.float32)
+
+    def odds(images: Any) -> Any:
+        logits = subject.logits(images)
+        others = scipy.special.logsumexp(logits - 1e9 * own, axis=1)
+        return (logits * own).sum(1) - others
+
+    return odds
 
 
 def _units(subject: Subject, layer: str, n: int) -> Callable[[Any], Any]:
@@ -115,7 +128,7 @@ def _filters(
 
 def last_layer(subject: Subject, advance: Advance) -> Section:
     """Show the test images as points: near each other if the last layer thinks so."""
-    images, labels = (part[:POINTS] for part in subject.test)
+    images, labels = subject.test.images[:POINTS], subject.test.labels[:POINTS]
     parts = [
         list(subject.activations(as_float(images[at : at + 500])).values())[-1]
         for at in range(0, len(images), 500)
@@ -124,7 +137,7 @@ def last_layer(subject: Subject, advance: Advance) -> Section:
     advance(0.2)
     places, shares = pca(points)
     title = (
-        f"PCA: two of {points.shape[1]} directions, {shares.sum():.0%} of the variance"
+        f"PCA: 2 of {points.shape[1]} directions, {shares.sum():.0%} of the variance"
     )
     panels = [_scatter("pca.png", title, places, labels, subject.names)]
     if (neighbours := tsne(points)) is not None:
@@ -154,13 +167,15 @@ def _scatter(
     names: tuple[str, ...],
 ) -> Panel:
     def draw(dark: bool) -> Figure:
-        figure = Figure(figsize=(7, 5.6), facecolor=_PAPER[dark], layout="constrained")
+        figure = Figure(
+            figsize=(5.2, 4.6), facecolor=_PAPER[dark], layout="constrained"
+        )
         axes = figure.subplots()
         axes.axis("off")
         axes.set_aspect("equal", adjustable="datalim")
         for colour, label in zip(_colours(len(names)), range(len(names))):
             x, y = places[labels == label].T
-            axes.scatter(x, y, s=9, color=colour, linewidths=0, alpha=0.8)
+            axes.scatter(x, y, s=7, color=colour, linewidths=0, alpha=0.8)
         for label in np.unique(labels):
             middle = np.median(places[labels == label], 0)
             _write(axes, middle, names[label], dark, len(names))
@@ -173,15 +188,18 @@ def _write(
     axes: Axes, place: NDArray[Any], name: str, dark: bool, classes: int
 ) -> None:
     halo = patheffects.withStroke(linewidth=3, foreground=_PAPER[dark])
+    x, y = place
     axes.text(
-        *place,
+        x,
+        y,
         name,
         ha="center",
         va="center",
-        fontsize=17 if classes <= 12 else 12,
+        fontsize=15 if classes <= 12 else 10,
         weight="bold",
         color=_PEN[dark],
         path_effects=[halo],
+        parse_math=False,
     )
 
 

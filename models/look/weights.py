@@ -111,9 +111,8 @@ def _convolutions(params: cnn.Params) -> dict[str, Weights]:
 
 
 def _shape(name: str, w: Weights) -> str:
-    r, s, c, k = w.shape
-    maps = "channel" if c == 1 else "channels"
-    return f"{name}: {k} filters, {r} x {s}, over {c} {maps}"
+    inputs, filters = w.shape[2:]
+    return f"{name}: {filters} filters over {inputs} channel{'s' * (inputs > 1)}"
 
 
 def _first(

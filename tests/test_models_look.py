@@ -335,6 +335,18 @@ def test_images_come_from_the_test_set_and_from_files(tmp_path, data_dir):
     np.testing.assert_array_equal(shown[2].pixels, make_images(2)[1])
 
 
+def test_a_picture_is_read_as_drawn_or_as_it_is(tmp_path):
+    where = write_run(tmp_path, shape=(12, 12, 3))
+    picture = np.full((12, 12, 3), 255, np.uint8)
+    picture[4:8, 4:8] = 200, 0, 0
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    asked = [str(tmp_path / "a.png")]
+    (drawn,) = Subject(where, asked).images  # as the run's data, letters, are
+    assert (drawn.pixels[0] == 0).all() and np.ptp(drawn.pixels, axis=-1).max() == 0
+    (plain,) = Subject(where, asked, drawn=False).images
+    np.testing.assert_array_equal(plain.pixels, picture)
+
+
 def test_initial_parameters_are_drawn_again_from_the_seed(tmp_path):
     subject = Subject(write_run(tmp_path, steps=5))
     initial, now = subject.initial["conv1"]["w"], subject.run.params["conv1"]["w"]

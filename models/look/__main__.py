@@ -80,6 +80,11 @@ def parser() -> argparse.ArgumentParser:
         action="extend",
         help=f"make a page of these alone: {', '.join(SECTIONS)}",
     )
+    add(
+        "--picture",
+        choices=("drawn", "plain"),
+        help="how a picture is read: see python -m models.predict --help",
+    )
     add("--list", action="store_true", help="tell what there is to see, and end")
     add("--out", metavar="DIR", help="where to put it [RUN/look]")
     add("--data-dir", metavar="DIR", help="where data sets lie, in folders by name")
@@ -95,7 +100,8 @@ def _list(console: Console) -> None:
 def _look(options: argparse.Namespace, console: Console) -> None:
     names = _chosen(options.only)
     where = Path(options.run) if options.run else folder.latest()
-    subject = Subject(where, options.images, options.data_dir)
+    drawn = None if options.picture is None else options.picture == "drawn"
+    subject = Subject(where, options.images, options.data_dir, drawn)
     if options.images:  # so that a wrong one is noticed before the work
         _ = subject.images
     out = _make(Path(options.out) if options.out else where / "look")

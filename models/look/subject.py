@@ -15,7 +15,7 @@ from .. import cnn, data, folder
 from ..batches import Split, as_float
 from ..errors import OptionError
 from ..evaluate import Evaluation, evaluate, probabilities
-from ..predict import read_images
+from ..predict import DRAWN, read_images
 from ..run import Run
 
 MOST = 64  # images in one look: a page of more is not looked at
@@ -31,14 +31,24 @@ class Shown(NamedTuple):
 
 
 class Subject:
-    """A run that is looked at; the data are loaded when they are first asked for."""
+    """A run that is looked at; the data are loaded when they are first asked for.
+
+    `drawn` says whether pictures are to be made like MNIST's images, see
+    `models.predict`; None: where the run's data are such images.
+    """
 
     def __init__(
-        self, where: Path, images: Sequence[str] = (), data_dir: str | None = None
+        self,
+        where: Path,
+        images: Sequence[str] = (),
+        data_dir: str | None = None,
+        drawn: bool | None = None,
     ) -> None:
         self.where = where
         self.run = folder.load_trained(where)
         self.asked, self._data_dir = images, data_dir
+        its_own = self.run.setup.dataset.startswith(DRAWN)
+        self._drawn = its_own if drawn is None else drawn
 
     @property
     def model(self) -> cnn.Model:
@@ -106,7 +116,7 @@ class Subject:
             return [self._test_image(int(match[1]))]
         if text.startswith("test:"):
             raise OptionError(f"{text}: expected a number, such as test:17")
-        read = read_images(Path(text), self.run.setup.image_shape)
+        read = read_images(Path(text), self.run.setup.image_shape, self._drawn)
         if len(read) > MOST:
             raise OptionError(f"{text} has {len(read):,} images: {MOST} at most")
         name = Path(text).name

@@ -24,6 +24,7 @@ import numpy as np
 
 from autograd_lite import nn
 
+from . import resnet as residual
 from .errors import OptionError
 
 Array = Any  # of NumPy, or a tracer that stands for one
@@ -195,6 +196,22 @@ def _deep_maps(
     return maps, new_state
 
 
+# -- resnet: in a file of its own ----------------------------------------------------
+
+
+def resnet_init(
+    rng: Generator, image_shape: tuple[int, int, int] = (28, 28, 1), classes: int = 10
+) -> Params:
+    """Return parameters of `resnet`, drawn from `rng`."""
+    places(image_shape, border=0, pool=4)  # smaller images would only see padding
+    return residual.init(rng, image_shape, classes)
+
+
+def resnet_maps(params: Params, x: Array, state: State) -> dict[str, Array]:
+    """Return what comes out of the first convolution and of each block of `resnet`."""
+    return residual.maps(params, x, state)[0]
+
+
 # -- layers with their parameters ----------------------------------------------------
 
 
@@ -258,5 +275,12 @@ lenet8 = Model(lenet8_init, lenet8_forward, first_maps, units=lenet8_units)
 emnist16 = Model(emnist16_init, emnist16_forward, first_maps, units=emnist16_units)
 deep = Model(deep_init, deep_forward, deep_maps, deep_init_state, deep_units)
 slim = deep._replace(init=partial(deep_init, widths=(16, 32)))
+resnet = Model(resnet_init, residual.forward, resnet_maps, residual.init_state)
 
-MODELS = {"slim": slim, "deep": deep, "lenet8": lenet8, "emnist16": emnist16}
+MODELS = {
+    "slim": slim,
+    "deep": deep,
+    "resnet": resnet,
+    "lenet8": lenet8,
+    "emnist16": emnist16,
+}

@@ -54,6 +54,15 @@ RECIPES = {
         lr=0.1,
         affine=SLIGHT,
     ),
+    "resnet": Recipe(
+        about="three residual blocks, small and deep",
+        model="resnet",
+        epochs=6,
+        batch_size=128,
+        optimizer="nesterov",
+        lr=0.1,
+        affine=SLIGHT,
+    ),
     "lenet8": Recipe(
         about="Adam and SGD with momentum at once, as the first seed trains it",
         model="lenet8",

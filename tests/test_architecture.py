@@ -68,6 +68,7 @@ PUBLIC_MODULES = {
     for name in [
         *["debug", "errors", "nn", "numpy", "optim", "scipy", "testing", "tree"],
         *["coverage", "differential_operators", "extend", "misc", "test_util"],
+        "scipy.optimize",
     ]
 }
 

@@ -77,10 +77,13 @@ def test_a_prediction_does_not_depend_on_its_batch(name, images):
 def test_feature_maps_are_named_by_the_layers(name, images):
     model, params, state = start(name)
     maps = model.feature_maps(params, images, state)
-    assert list(maps) == [layer for layer in params if layer.startswith("conv")]
+    named = [layer for layer in params if layer.startswith(("conv", "block"))]
+    assert list(maps) == named
     for layer, values in maps.items():
+        kernels = params[layer]["w" if "w" in params[layer] else "second"]
+        channels = tree.leaves(kernels)[-1].shape[-1]
         assert values.shape[0] == 5
-        assert values.shape[3] == params[layer]["w"].shape[3]
+        assert values.shape[3] == channels
         assert values.min() >= 0
 
 

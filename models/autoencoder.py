@@ -49,7 +49,7 @@ def loss(params: Params, x: Array) -> Array:
     return ((apply(params, x) - x) ** 2).mean()
 
 
-def train(x: Array, code: int = 32, steps: int = 5000, seed: int = 0) -> Params:
+def train(x: Array, code: int = 32, steps: int = 3000, seed: int = 0) -> Params:
     """Return the parameters after so many steps of Adam on 128 random rows each."""
     rng = np.random.default_rng(seed)
     params = init(rng, x.shape[1], code)
@@ -85,4 +85,4 @@ def main(steps: int, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    small.command(main, __doc__, steps=5000)
+    small.command(main, __doc__, steps=3000)

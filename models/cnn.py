@@ -32,6 +32,8 @@ Generator = Any  # of numpy.random
 Params = dict[str, Any]
 State = dict[str, Any]
 
+DROPOUT = 0.3  # of `deep`, before its last layer, if nobody says otherwise
+
 
 class Model(NamedTuple):
     """A network: what makes its parameters, and what it makes of images."""
@@ -41,6 +43,7 @@ class Model(NamedTuple):
     feature_maps: Callable[..., dict[str, Array]]  # (params, x, state), for looking
     init_state: Callable[[Params], State] = lambda params: {}
     units: Callable[..., dict[str, Array]] | None = None  # all ReLUs; None: the maps
+    dropout: float | None = None  # what `forward` takes as `dropout`; None: nothing
 
     def apply(self, params: Params, x: Array, state: State | None = None) -> Array:
         """Return the logits of images to predict: nothing random, nothing updated.
@@ -60,6 +63,15 @@ class Model(NamedTuple):
     def activations(self, params: Params, x: Array, state: State) -> dict[str, Array]:
         """Return what comes out of each layer's ReLU, its units along the last axis."""
         return (self.units or self.feature_maps)(params, x, state)
+
+    def with_dropout(self, rate: float) -> Model:
+        """Return the model that drops this share of what it drops a share of.
+
+        >>> deep.with_dropout(0.5).dropout
+        0.5
+        """
+        forward = partial(self.forward, dropout=rate)
+        return self._replace(forward=forward, dropout=rate)
 
 
 # -- lenet8: about 99 % of MNIST in five epochs --------------------------------------
@@ -164,13 +176,17 @@ def deep_init_state(params: Params) -> State:
 
 
 def deep_forward(
-    params: Params, x: Array, state: State, rng: Generator | None
+    params: Params,
+    x: Array,
+    state: State,
+    rng: Generator | None,
+    dropout: float = DROPOUT,
 ) -> tuple[Array, State]:
     """Two blocks of two normalised convolutions and a pool, dense 128, dense."""
     maps, state = _deep_maps(params, x, state, training=rng is not None)
     x = nn.relu(dense(params["dense1"], nn.flatten(maps["conv4"])))
     if rng is not None:
-        x = nn.dropout(x, 0.3, rng)
+        x = nn.dropout(x, dropout, rng)
     return dense(params["dense2"], x), state
 
 
@@ -273,7 +289,9 @@ def deep_maps(params: Params, x: Array, state: State) -> dict[str, Array]:
 
 lenet8 = Model(lenet8_init, lenet8_forward, first_maps, units=lenet8_units)
 emnist16 = Model(emnist16_init, emnist16_forward, first_maps, units=emnist16_units)
-deep = Model(deep_init, deep_forward, deep_maps, deep_init_state, deep_units)
+deep = Model(
+    deep_init, deep_forward, deep_maps, deep_init_state, deep_units, dropout=DROPOUT
+)
 slim = deep._replace(init=partial(deep_init, widths=(16, 32)))
 resnet = Model(resnet_init, residual.forward, resnet_maps, residual.init_state)
 

@@ -12,16 +12,18 @@ import numpy as np
 
 from autograd_lite import nn, optim, tree, value_and_grad
 
-from . import batches, cnn
+from . import average, batches, cnn, monitor
 from .batches import Batch, Split
 from .errors import DivergedError
 from .evaluate import evaluate
-from .run import Run, Tally
+from .optimizers import weights
+from .run import Best, Run, Tally
 
 SAVE_SECONDS = 30.0  # between checkpoints, besides one after each epoch
 POINTS = 50  # per epoch, on the curves
 
 Step = Callable[[Run, Batch], tuple[float, int]]
+Save = Callable[[Run], None]
 
 
 class Listener(Protocol):
@@ -42,33 +44,38 @@ def fit(
     run: Run,
     train: Split,
     held: Split,
-    save: Callable[[Run], None],
+    save: Save,
     listener: Listener,
     stop: Callable[[], bool] = lambda: False,
+    save_best: Save = lambda run: None,
 ) -> None:
     """Train until the last epoch is done, calling `save` every now and then.
 
+    `save_best` is called after each epoch that did better on the held-out images than
+    all before, and before `save`: whatever stops the process, the best model's file is
+    as new as the checkpoint, and an epoch that is done again writes it again.
     When `stop()` says so, the run is saved after the current step.
 
-    Raises `Interrupted` then, `DivergedError` when the loss is no longer finite (the
-    last checkpoint stays), and whatever `save` raises.
+    Raises `Interrupted` then, `DivergedError` when the loss or the parameters are no
+    longer finite (the last checkpoint stays), and whatever `save` raises.
     """
     step = make_step(run)
     while not run.done:
         with np.errstate(all="ignore"):  # a loss that is not finite is noticed
             _train_epoch(run, step, train, save, listener, stop)
-        _end_epoch(run, held)
+            improved = _end_epoch(run, train, held)
+        if improved:
+            save_best(run)
         save(run)
         listener.on_epoch(run)
 
 
-def make_step(run: Run) -> Step:
-    """Return the function that does one training step of a run, and moves it on.
+def make_loss(run: Run) -> Callable[..., Any]:
+    """Return the loss of a batch, as a function of parameters, state, batch and rng.
 
-    It returns the batch's loss and how many of its images were classed right.
+    It returns the loss, and beside it the new state and the logits.
     """
     model, recipe = run.setup.model, run.setup.recipe
-    optimizer = run.setup.optimizer()
 
     def loss(params: cnn.Params, state: cnn.State, batch: Batch, rng: Any) -> Any:
         logits, state = model.train(params, batch.images, state, rng)
@@ -79,42 +86,57 @@ def make_step(run: Run) -> Step:
             value = value + recipe.l2 * nn.l2_penalty(weights(params))
         return value, (state, logits)
 
-    loss_and_grads = value_and_grad(loss, has_aux=True)
+    return loss
+
+
+def make_step(run: Run, optimizer: optim.Optimizer | None = None) -> Step:
+    """Return the function that does one training step of a run, and moves it on.
+
+    It returns the batch's loss and how many of its images were classed right; it raises
+    `DivergedError`, and leaves the run as it is, when the loss is not finite.
+    """
+    recipe = run.setup.recipe
+    updater = optimizer or run.setup.optimizer()
+    loss_and_grads = value_and_grad(make_loss(run), has_aux=True)
 
     def step(run: Run, batch: Batch) -> tuple[float, int]:
         rng = batches.step_rng(run.setup.seed, run.epoch, run.step)
         (value, (state, logits)), grads = loss_and_grads(
             run.params, run.state, batch, rng
         )
-        updates, run.moments = optimizer.update(
+        if not math.isfinite(value):
+            raise _diverged(run, f"the loss became {float(value)}", run.step + 1)
+        if _is_point(run.step + 1, run.setup.steps_per_epoch):
+            run.gradient_norm = optim.global_norm(grads)
+        updates, run.moments = updater.update(
             grads, run.moments, run.params, donate=True
         )
         run.params = optim.apply_updates(run.params, updates, donate=True)
         run.state = state
+        if run.average:
+            learned = {"params": run.params, "state": state}
+            average.update(
+                run.average, learned, average.decay_at(run.steps, recipe.ema)
+            )
         run.step += 1
         return float(value), int((logits.argmax(1) == batch.labels).sum())
 
     return step
 
 
-def weights(params: cnn.Params) -> list[Any]:
-    """Return the leaves that L2 holds small: matrices and kernels, no biases.
-
-    >>> weights({"dense1": {"w": "a matrix", "b": "a bias"}})
-    ['a matrix']
-    """
-    return [
-        leaf
-        for path, leaf in zip(tree.paths(params), tree.leaves(params))
-        if path.rpartition(".")[2] == "w"
-    ]
+def _diverged(run: Run, what: str, step: int) -> DivergedError:
+    lr = run.setup.lr(run.epoch * run.setup.steps_per_epoch + step - 1)
+    return DivergedError(
+        f"{what} in epoch {run.epoch + 1}, step {step}, at a learning rate of "
+        f"{lr:.3g}: try a smaller --lr than {run.setup.recipe.lr:g}"
+    )
 
 
 def _train_epoch(
     run: Run,
     step: Step,
     train: Split,
-    save: Callable[[Run], None],
+    save: Save,
     listener: Listener,
     stop: Callable[[], bool],
 ) -> None:
@@ -125,23 +147,34 @@ def _train_epoch(
         for batch in stream:
             loss, correct = step(run, batch)
             run.seconds += -began + (began := time.perf_counter())
-            _check_finite(run, loss)
             _record(run, loss, correct, len(batch.labels))
             listener.on_step(run, loss, correct, len(batch.labels))
-            if stop():
-                save(run)
-                raise Interrupted
-            if time.monotonic() - saved > SAVE_SECONDS:
+            stopped = stop()
+            if stopped or time.monotonic() - saved > SAVE_SECONDS:
+                check_finite(run)
                 save(run)
                 saved = time.monotonic()
+            if stopped:
+                raise Interrupted
 
 
-def _check_finite(run: Run, loss: float) -> None:
-    if not math.isfinite(loss):
-        raise DivergedError(
-            f"the loss became {loss} in epoch {run.epoch + 1}, step {run.step}: try a "
-            f"smaller --lr than {run.setup.recipe.lr:g}"
-        )
+def check_finite(run: Run) -> None:
+    """Raise `DivergedError` if what was learned has a NaN or Inf.
+
+    The loss shows it one step later; it must not get into a checkpoint.
+    """
+    if not finite((run.params, run.state)):
+        raise _diverged(run, "parameters became NaN or Inf", run.step)
+
+
+def finite(values: Any) -> bool:
+    """Return whether there is no NaN or Inf in a tree of arrays."""
+    return all(bool(np.isfinite(leaf).all()) for leaf in tree.leaves(values))
+
+
+def _is_point(step: int, per_epoch: int) -> bool:
+    """Return whether the curves have a point after so many steps of an epoch."""
+    return step * POINTS // per_epoch > (step - 1) * POINTS // per_epoch
 
 
 def _record(run: Run, loss: float, correct: int, images: int) -> None:
@@ -149,17 +182,26 @@ def _record(run: Run, loss: float, correct: int, images: int) -> None:
     run.whole = run.whole.add(loss, correct, images)
     run.window = run.window.add(loss, correct, images)
     per_epoch = run.setup.steps_per_epoch
-    if run.step * POINTS // per_epoch > (run.step - 1) * POINTS // per_epoch:
-        at = run.epoch + run.step / per_epoch
-        run.metrics.append({"at": at, **run.window.means()})
+    if _is_point(run.step, per_epoch):
+        point = {"at": run.epoch + run.step / per_epoch, **run.window.means()}
+        point["lr"] = run.setup.lr(run.steps - 1)
+        run.metrics.append(point | {"gradient_norm": run.gradient_norm})
         run.window = Tally()
 
 
-def _end_epoch(run: Run, held: Split) -> None:
-    """Evaluate the images that were held out, and begin the next epoch."""
+def _end_epoch(run: Run, train: Split, held: Split) -> bool:
+    """Evaluate the images held out; return whether it was the best epoch so far."""
+    check_finite(run)
     entry = {"epoch": run.epoch + 1, **run.whole.means(), "seconds": run.seconds}
+    entry |= monitor.measure(run, held if len(held.labels) else train)
+    improved = False
     if len(held.labels):
-        found = evaluate(run.setup.model, run.params, run.state, held)
+        shown = run.evaluated()
+        found = evaluate(run.setup.model, shown.params, shown.state, held)
         entry |= {"validation_loss": found.loss, "validation_accuracy": found.accuracy}
+        new = Best(run.epoch + 1, found.accuracy, found.loss)
+        if improved := run.best is None or new.better(run.best):
+            run.best = new
     run.metrics.append(entry)
     run.epoch, run.step, run.whole = run.epoch + 1, 0, Tally()
+    return improved

@@ -7,15 +7,17 @@ very numbers of one that was never interrupted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from autograd_lite import optim
 
-from . import batches, checkpoint, cnn, recipes
+from . import average, batches, checkpoint, cnn, optimizers
 from .augment import Affine
-from .errors import CheckpointError
+from .errors import CheckpointError, OptionError
+from .optimizers import Schedule
 from .recipes import Recipe
 
 
@@ -31,18 +33,28 @@ class Setup(NamedTuple):
 
     @property
     def model(self) -> cnn.Model:
-        """The functions of the recipe's model."""
-        return cnn.MODELS[self.recipe.model]
+        """The functions of the recipe's model; raises `OptionError`."""
+        model, dropout = cnn.MODELS[self.recipe.model], self.recipe.dropout
+        if dropout is None:
+            return model
+        if model.dropout is None:
+            raise OptionError(f"{self.recipe.model} drops nothing: leave --dropout out")
+        return model.with_dropout(dropout)
 
     @property
     def steps_per_epoch(self) -> int:
         """The number of batches in an epoch."""
         return batches.steps_per_epoch(self.recipe, self.train_size)
 
-    def optimizer(self) -> optim.Optimizer:
-        """Return the recipe's optimiser, its schedule fitted to the run's length."""
+    @property
+    def lr(self) -> Schedule:
+        """The learning rate by step, the schedule fitted to the run's length."""
         steps = self.steps_per_epoch * self.recipe.epochs
-        return recipes.optimizer(self.recipe, steps)
+        return optimizers.schedule(self.recipe, steps)
+
+    def optimizer(self) -> optim.Optimizer:
+        """Return the recipe's optimiser at the scheduled learning rates."""
+        return optimizers.optimizer(self.recipe, self.lr)
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Setup:
@@ -85,6 +97,22 @@ class Tally(NamedTuple):
         return {"loss": self.loss / self.steps, "accuracy": self.correct / self.images}
 
 
+class Best(NamedTuple):
+    """The epoch whose model did best on the images held out, and how well it did."""
+
+    epoch: int
+    accuracy: float
+    loss: float
+
+    def better(self, other: Best) -> bool:
+        """Return whether it classes more images right, or as many at less loss.
+
+        >>> Best(2, 0.9, 0.3).better(Best(1, 0.9, 0.4))
+        True
+        """
+        return (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
+
+
 @dataclass
 class Run:
     """All that a run is at one moment, between two steps."""
@@ -93,17 +121,36 @@ class Run:
     params: cnn.Params
     state: cnn.State
     moments: Any  # the optimiser's state
+    average: Any  # {"params", "state"}, moving averages, if the recipe has them
     epoch: int = 0  # of the next step
     step: int = 0  # of the next step, within its epoch
     whole: Tally = Tally()  # since the epoch began
     window: Tally = Tally()  # since the last point of the curves
     seconds: float = 0.0  # spent training
+    best: Best | None = None  # where images were held out, after an epoch
     metrics: list[dict[str, Any]] = field(default_factory=list)
+    gradient_norm: float = 0.0  # when it was last measured
+
+    @property
+    def steps(self) -> int:
+        """The number of steps done."""
+        return self.epoch * self.setup.steps_per_epoch + self.step
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the recipe's patience is at an end."""
+        patience = self.setup.recipe.patience
+        waited = self.epoch - self.best.epoch if self.best else 0
+        return bool(patience) and waited >= patience
 
     @property
     def done(self) -> bool:
-        """Whether all epochs are behind."""
-        return self.epoch == self.setup.recipe.epochs
+        """Whether all epochs are behind, or as many as made sense."""
+        return self.epoch == self.setup.recipe.epochs or self.stalled
+
+    def evaluated(self) -> Run:
+        """Return the run with the model that is evaluated, which may be the average."""
+        return replace(self, average=None, **(self.average or {}))
 
     @classmethod
     def start(cls, setup: Setup) -> Run:
@@ -112,35 +159,58 @@ class Run:
         classes = len(setup.class_names)
         params = setup.model.init(rng, setup.image_shape, classes)
         state = setup.model.init_state(params)
-        return cls(setup, params, state, setup.optimizer().init(params))
+        model = {"params": params, "state": state}
+        averages = average.start(model) if setup.recipe.ema else None
+        return cls(setup, params, state, setup.optimizer().init(params), averages)
 
     def save(self, path: Path) -> None:
         """Write everything to a file; raises `CheckpointError`."""
-        trees = {"params": self.params, "state": self.state, "optimizer": self.moments}
-        state = {
-            "setup": self.setup.to_json(),
-            **{name: getattr(self, name) for name in _PLAIN},
-        }
-        checkpoint.save(path, trees, state)
+        self._save(path, _TREES)
+
+    def save_model(self, path: Path) -> None:
+        """Write what it takes to predict to a file; raises `CheckpointError`."""
+        self.evaluated()._save(path, _MODEL)
+
+    def _save(self, path: Path, names: Mapping[str, str]) -> None:
+        trees = {name: getattr(self, attribute) for name, attribute in names.items()}
+        state = {name: getattr(self, name) for name in _PLAIN}
+        checkpoint.save(path, trees, {"setup": self.setup.to_json(), **state})
 
     @classmethod
     def load(cls, path: Path) -> Run:
         """Return the run that `save` wrote; raises `CheckpointError`."""
+        return cls._load(path, _TREES)
+
+    @classmethod
+    def load_model(cls, path: Path) -> Run:
+        """Return the run that `save_model` wrote, which can predict and not go on.
+
+        Raises `CheckpointError`.
+        """
+        return replace(cls._load(path, _MODEL), average=None)
+
+    @classmethod
+    def _load(cls, path: Path, names: Mapping[str, str]) -> Run:
         state = checkpoint.load_state(path)
         try:
             run = cls.start(Setup.from_json(state["setup"]))
+            for name in _PLAIN:
+                kind = _KINDS.get(name)
+                value = state[name]
+                setattr(run, name, kind(*value) if kind and value else value)
         except (KeyError, TypeError) as error:  # a field or a model we don't know
             raise CheckpointError(
                 f"{path} was written by another version of the project: {error}"
             ) from error
-        like = {"params": run.params, "state": run.state, "optimizer": run.moments}
+        like = {name: getattr(run, attribute) for name, attribute in names.items()}
         trees, _ = checkpoint.load(path, like)
-        run.params, run.state = trees["params"], trees["state"]
-        run.moments = trees["optimizer"]
-        for name in _PLAIN:
-            value = state[name]
-            setattr(run, name, Tally(*value) if name in ("whole", "window") else value)
+        for name, attribute in names.items():
+            setattr(run, attribute, trees[name])
         return run
 
 
-_PLAIN = ("epoch", "step", "whole", "window", "seconds", "metrics")
+_PLAIN = ("epoch", "step", "whole", "window", "seconds", "best", "metrics")
+_KINDS = {"whole": Tally, "window": Tally, "best": Best}
+# The trees in a file, and the attributes that they are.
+_MODEL = {"params": "params", "state": "state"}
+_TREES = _MODEL | {"optimizer": "moments", "average": "average"}

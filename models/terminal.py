@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 import numpy as np
 from rich.console import Console
@@ -14,11 +17,17 @@ from rich.text import Text
 
 from autograd_lite import tree
 
+from . import monitor
 from .data import Dataset
 from .evaluate import Evaluation
+from .recipes import RECIPES, Recipe
 from .run import Run
 
 _REFRESH = 0.1  # seconds between updates of the bar
+_COLUMNS: dict[str, Literal["left", "right"]] = {
+    **{"recipe": "left", "data set": "left", "model": "left", "epochs": "right"},
+    **{"right": "right", "time": "right", "about": "left"},
+}
 _MATRIX = 16  # as many classes have their confusions shown as a matrix
 
 
@@ -104,9 +113,24 @@ class Display:
         line += f"  loss {entry['loss']:.4f}  accuracy {entry['accuracy']:.2%}"
         if "validation_accuracy" in entry:
             line += f"  held out {entry['validation_accuracy']:.2%}"
+            line += " best" if run.best and run.best.epoch == run.epoch else ""
         line += f"  {entry['seconds']:.1f} s  {images / entry['seconds']:,.0f} images/s"
         say(self.console, line)
+        for warning in monitor.warnings(run.metrics):
+            say(self.console, Text(f"warning: {warning}", style="yellow"))
+        if run.best and run.stalled:
+            said = f"stopping: no epoch was better than {run.best.epoch}"
+            say(self.console, said)
         self.last = time.perf_counter()
+
+
+@contextmanager
+def counting(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar within a block, moved by calls of what is returned: (done, of)."""
+    shown = console.is_terminal
+    with Progress(console=console, transient=True, disable=not shown) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def say(console: Console, line: str | Text = "") -> None:
@@ -131,9 +155,13 @@ def introduce(console: Console, run: Run, data: Dataset, folder: Path) -> None:
         f"{recipe.optimizer}, {recipe.schedule} schedule to lr {recipe.lr:g}",
         f"batches of {recipe.batch_size}",
         f"L2 {recipe.l2:g}" if recipe.l2 else "",
+        f"weight decay {recipe.weight_decay:g}" if recipe.weight_decay else "",
         f"labels smoothed by {recipe.label_smoothing:g}"
         if recipe.label_smoothing
         else "",
+        "" if recipe.dropout is None else f"dropout {recipe.dropout:g}",
+        f"weights averaged with {recipe.ema:g}" if recipe.ema else "",
+        f"patience of {recipe.patience} epochs" if recipe.patience else "",
         (
             f"{recipe.expand:,} transformed images added"
             if recipe.expand
@@ -152,14 +180,17 @@ def introduce(console: Console, run: Run, data: Dataset, folder: Path) -> None:
 
 def conclude(
     console: Console,
+    run: Run,
     found: Evaluation,
-    names: tuple[str, ...],
     folder: Path,
     files: list[str],
 ) -> None:
     """Print the result on the test set, and where the rest is to be found."""
     wrong = int((found.labels != found.predictions).sum())
+    names = run.setup.class_names
     say(console)
+    if run.best and run.best.epoch < run.epoch:
+        say(console, f"the model of epoch {run.best.epoch}, best on held-out images")
     say(
         console,
         Text.assemble(
@@ -175,6 +206,26 @@ def conclude(
     say(console)
     say(console, f"in {folder}: {', '.join(files)}")
     say(console, f"to use it: python -m models.predict {folder} IMAGE")
+
+
+def list_recipes(console: Console, recipe: Recipe | None = None) -> None:
+    """Print a table of all recipes, or every number of one."""
+    if recipe is not None:
+        wide = max(map(len, recipe._fields))
+        for name, value in recipe._asdict().items():
+            say(console, f"{name:{wide}}  {'-' if value is None else value}")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    if not console.is_terminal:  # nobody sees its width
+        console = Console(file=console.file, width=160, highlight=False)
+    for name, justify in _COLUMNS.items():
+        table.add_column(name, justify=justify, no_wrap=name != "about")
+    for name, each in RECIPES.items():
+        right = "-" if each.accuracy is None else f"{each.accuracy:.2%}"
+        time = "-" if each.minutes is None else f"{each.minutes:.1f} min"
+        cells = (each.dataset, each.model, str(each.epochs), right, time, each.about)
+        table.add_row(name, *cells)
+    console.print(table)
 
 
 def _confusions(console: Console, counts: np.ndarray, names: tuple[str, ...]) -> None:

@@ -47,3 +47,20 @@ def pytest_collection_modifyitems(items):
 
 def _installed(name):
     return importlib.util.find_spec(name) is not None
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory):
+    """A folder with a small data set in the place of emnist-digits."""
+    import small_data  # loads Numba, which most tests can do without
+
+    root = tmp_path_factory.mktemp("data")
+    small_data.write(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def small(data_dir):
+    """The options of a run on it, of three epochs."""
+    options = ["--dataset=emnist-digits", f"--data-dir={data_dir}", "--validation=30"]
+    return [*options, "--batch-size=20", "--epochs=3", "--lr=0.005"]

@@ -53,7 +53,7 @@ def test_images_larger_than_memory_are_mapped(write, compress):
     try:
         dataset = data.load(name)
         train, held = batches.hold_out(dataset, 100, 0)
-        recipe = RECIPES["lenet8"]._replace(batch_size=2)
+        recipe = RECIPES["seed-mnist"]._replace(batch_size=2)
         batch = next(batches.epoch_batches(train, recipe, 0, 0))
         peak = tracemalloc.get_traced_memory()[1]
     finally:

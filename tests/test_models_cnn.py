@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from autograd_lite import nn, tree, value_and_grad
-from models import batches, cnn, recipes
+from models import batches, cnn, optimizers, recipes
 from models.batches import Split
 from models.errors import OptionError
-from models.loop import weights
+from models.optimizers import weights
 from models.recipes import RECIPES
 
 SHAPE = (12, 10, 2)
@@ -123,16 +123,16 @@ def test_recipes_are_possible(name):
     recipe = recipes.check(RECIPES[name])
     assert recipe.model in cnn.MODELS
     params = {"w": np.ones(3, np.float32)}
-    optimizer = recipes.optimizer(recipe, 10)
+    optimizer = optimizers.optimizer(recipe, optimizers.schedule(recipe, 10))
     updates, _ = optimizer.update(params, optimizer.init(params), params)
     assert (updates["w"] < 0).all()
 
 
-@pytest.mark.parametrize("optimizer", recipes.OPTIMIZERS)
-@pytest.mark.parametrize("schedule", recipes.SCHEDULES)
+@pytest.mark.parametrize("optimizer", optimizers.OPTIMIZERS)
+@pytest.mark.parametrize("schedule", optimizers.SCHEDULES)
 def test_every_optimizer_and_schedule_descends(optimizer, schedule):
-    recipe = RECIPES["slim"]._replace(optimizer=optimizer, schedule=schedule, lr=0.01)
-    optimizer = recipes.optimizer(recipe, 100)
+    recipe = RECIPES["quick"]._replace(optimizer=optimizer, schedule=schedule, lr=0.01)
+    optimizer = optimizers.optimizer(recipe, optimizers.schedule(recipe, 100))
     params = {"w": np.array([1.0, -2.0])}
     state = optimizer.init(params)
     for _ in range(100):
@@ -152,11 +152,16 @@ def test_every_optimizer_and_schedule_descends(optimizer, schedule):
         ({"l2": float("nan")}, "l2 must be"),
         ({"label_smoothing": 1.0}, "label_smoothing must be"),
         ({"validation": -1}, "validation must be"),
+        ({"weight_decay": -0.1}, "weight_decay must be at least 0, got -0.1"),
+        ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
+        ({"ema": float("nan")}, "ema must be"),
+        ({"patience": -1}, "patience must be"),
+        ({"patience": 1, "validation": 0}, "--validation"),
     ],
 )
 def test_impossible_recipes_are_refused(change, message):
     with pytest.raises(OptionError, match=message):
-        recipes.check(RECIPES["slim"]._replace(**change))
+        recipes.check(RECIPES["quick"]._replace(**change))
 
 
 # -- batches -------------------------------------------------------------------------
@@ -167,8 +172,8 @@ def split(n=100):
     return Split(images, np.arange(n))
 
 
-PLAIN = RECIPES["slim"]._replace(batch_size=8, affine=None)
-RICH = RECIPES["emnist16"]._replace(batch_size=8, expand=60)
+PLAIN = RECIPES["quick"]._replace(batch_size=8, affine=None)
+RICH = RECIPES["seed-emnist"]._replace(batch_size=8, expand=60)
 
 
 @pytest.mark.parametrize("recipe", [PLAIN, RICH], ids=["plain", "augmented"])

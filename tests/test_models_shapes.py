@@ -10,7 +10,7 @@ from rich.console import Console
 from models import cnn, data, folder, images, loop, pictures, predict, train
 from models.batches import Batch
 from models.errors import OptionError
-from models.recipes import RECIPES
+from models.recipes import BY_MODEL, RECIPES
 from models.run import Run, Setup
 
 NAMES = list(cnn.MODELS)
@@ -19,7 +19,7 @@ NAMES = list(cnn.MODELS)
 @pytest.mark.parametrize("shape", [(32, 32, 3), (17, 23, 1), (4, 5, 1)])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_model_learns_images_of_every_shape(name, shape):
-    recipe = RECIPES[name]._replace(epochs=1, batch_size=16, lr=0.01)
+    recipe = RECIPES[BY_MODEL[name]]._replace(epochs=1, batch_size=16, lr=0.01)
     recipe = recipe._replace(optimizer="adam", schedule="constant", l2=0.0)
     run = Run.start(Setup("a", 0, recipe, shape, ("a", "b", "c"), 16 * 15))
     rng, step = np.random.default_rng(0), loop.make_step(run)

@@ -9,7 +9,7 @@ from rich.console import Console
 from models import pictures, predict, terminal
 from models.evaluate import Evaluation
 from models.recipes import RECIPES
-from models.run import Run, Setup, Tally
+from models.run import Best, Run, Setup, Tally
 
 DIGITS = tuple("0123456789")
 
@@ -25,7 +25,7 @@ def console(is_terminal, width=88):
 
 
 def new_run():
-    recipe = RECIPES["lenet8"]._replace(epochs=2, batch_size=10)
+    recipe = RECIPES["seed-mnist"]._replace(epochs=2, batch_size=10)
     return Run.start(Setup("mnist", 0, recipe, (12, 12, 1), DIGITS, train_size=100))
 
 
@@ -66,9 +66,33 @@ def test_a_file_gets_no_bar_but_a_line_per_epoch():
     )
 
 
+def test_an_epoch_that_warns_and_is_the_last():
+    run, where = new_run(), console(False)
+    recipe = run.setup.recipe._replace(epochs=9, patience=2)
+    run.setup = run.setup._replace(recipe=recipe)
+    run.epoch, run.best = 3, Best(1, 0.9, 0.3)
+    entry = {"epoch": 3, "loss": 1.0, "accuracy": 0.5, "seconds": 1.0}
+    run.metrics.append(entry | {"dead_units": {"conv1": 0.1, "dense1": 0.75}})
+    terminal.Display(run, where).on_epoch(run)
+    first, *others = where.file.getvalue().splitlines()
+    assert "best" not in first
+    assert others == [
+        "warning: 75 % of the units of dense1 are dead: a smaller --lr may keep them "
+        "alive",
+        "stopping: no epoch was better than 1",
+    ]
+
+
+def test_the_model_that_is_tested_is_named(tmp_path):
+    where, run = console(False), new_run()
+    run.epoch, run.best = 2, Best(1, 0.9, 0.3)
+    terminal.conclude(where, run, evaluation(10), tmp_path, [])
+    assert "the model of epoch 1, best on held-out images" in where.file.getvalue()
+
+
 def test_few_classes_have_a_matrix_of_confusions(tmp_path):
     where, found = console(False), evaluation(10)
-    terminal.conclude(where, found, DIGITS, tmp_path, ["a.png"])
+    terminal.conclude(where, new_run(), found, tmp_path, ["a.png"])
     shown = where.file.getvalue()
     assert f"test accuracy {found.accuracy:.2%}" in shown
     rows = [line.split() for line in shown.splitlines() if line.strip()]
@@ -84,8 +108,9 @@ def test_few_classes_have_a_matrix_of_confusions(tmp_path):
 
 def test_many_classes_have_their_worst_pairs(tmp_path):
     names = tuple(f"c{i}" for i in range(47))
-    where, found = console(False), evaluation(47)
-    terminal.conclude(where, found, names, tmp_path, [])
+    where, found, run = console(False), evaluation(47), new_run()
+    run.setup = run.setup._replace(class_names=names)
+    terminal.conclude(where, run, found, tmp_path, [])
     counts = found.confusion() * (1 - np.eye(47, dtype=int))
     label, guess = np.unravel_index(counts.argmax(), counts.shape)
     shown = where.file.getvalue()
@@ -97,7 +122,7 @@ def test_no_mistakes_need_no_confusions(tmp_path):
     labels = np.arange(10)
     found = Evaluation(labels, np.eye(10, dtype=np.float32))
     where = console(False)
-    terminal.conclude(where, found, DIGITS, tmp_path, [])
+    terminal.conclude(where, new_run(), found, tmp_path, [])
     assert "0 of 10 wrong" in where.file.getvalue()
     assert "confused" not in where.file.getvalue()
 

@@ -1,5 +1,7 @@
 """The commands on tiny data: training, stopping, resuming, predicting, bad input."""
 
+import errno
+import itertools
 import json
 import os
 import re
@@ -13,50 +15,18 @@ import pytest
 from PIL import Image
 
 from autograd_lite import tree
-from models import data, folder, idx, loop, pictures, predict, train
+from models import data, folder, idx, loop, options, pictures, predict, train
 from models.checkpoint import load_state, save
 from models.interrupt import StopRequest
-
-CLASSES = 4
-
-
-def draw_images(rng, n):
-    """Noisy images of 12x12 with a bar in one of four places: an easy task."""
-    labels = rng.integers(0, CLASSES, n)
-    images = rng.integers(0, 60, (n, 12, 12))
-    for image, label in zip(images, labels):
-        bar = image if label < 2 else image.T
-        bar[2 + 6 * (label % 2) :][:2] += 150
-    return images.astype(np.uint8), labels.astype(np.uint8)
-
-
-@pytest.fixture(scope="session")
-def data_dir(tmp_path_factory):
-    """A folder with a small data set in the place of emnist-digits."""
-    root = tmp_path_factory.mktemp("data")
-    (root / "emnist-digits").mkdir()
-    rng, source = np.random.default_rng(0), data.SOURCES["emnist-digits"]
-    arrays = [*draw_images(rng, 330), *draw_images(rng, 60)]
-    for file, array in zip(source.files, arrays):
-        idx.write(root / "emnist-digits" / file, array)
-    lines = "".join(f"{i} {65 + i}\n" for i in range(CLASSES))
-    (root / "emnist-digits" / source.mapping).write_text(lines)
-    return root
-
-
-@pytest.fixture(scope="session")
-def small(data_dir):
-    """The options that every run here has."""
-    options = ["--dataset=emnist-digits", f"--data-dir={data_dir}", "--validation=30"]
-    return [*options, "--batch-size=20", "--epochs=3", "--lr=0.005"]
+from models.recipes import RECIPES
 
 
 def everything(where):
     """All numbers of a run but the times, to be compared with another run's."""
     run = folder.load(where)
     metrics = [{k: v for k, v in m.items() if k != "seconds"} for m in run.metrics]
-    arrays = tree.map(np.copy, (run.params, run.state, run.moments))
-    return run.epoch, run.step, run.whole, run.window, metrics, arrays
+    arrays = tree.map(np.copy, (run.params, run.state, run.moments, run.average))
+    return run.epoch, run.step, run.whole, run.window, run.best, metrics, arrays
 
 
 def assert_same(a, b):
@@ -77,9 +47,10 @@ def test_a_run_from_end_to_end(small, tmp_path, capsys, model):
     accuracy = float(re.search(r"test accuracy ([\d.]+)%", shown)[1])
     assert accuracy > 80
     assert "\x1b" not in shown  # no terminal, no control codes
-    names = {path.name for path in out.iterdir()}
+    names = {path.name for path in out.iterdir() if "tfevents" not in path.name}
     assert names == {
-        *("checkpoint.safetensors", "model.safetensors", "metrics.jsonl"),
+        *("checkpoint.safetensors", "best.safetensors", "model.safetensors"),
+        "metrics.jsonl",
         *("test_log.txt", "curves.png", "kernels.png", "features.png"),
         *("mistakes.png", "confusion.png"),
     }
@@ -132,7 +103,10 @@ def whole(small, tmp_path_factory):
     return out
 
 
-RICH = ["--model=slim", "--optimizer=adam+momentum", "--augment=40", "--l2=1e-4"]
+RICH = [
+    *["--model=slim", "--optimizer=adam+momentum", "--augment=40", "--l2=1e-4"],
+    *["--ema=0.99", "--weight-decay=1e-3", "--dropout=0.2", "--patience=2"],
+]
 
 
 @pytest.mark.parametrize("stops", [[1], [16, 2, 16], [17], [51]])
@@ -247,6 +221,8 @@ def test_checkpoints_are_written_within_an_epoch(
         (["--seed=-1"], "seed must be at least 0"),
         (["--augment=some"], "augment must be none, all or a number, got 'some'"),
         (["--validation=330"], "cannot hold out 330 of 330"),
+        (["--dropout=0.1", "--model=lenet8"], "lenet8 drops nothing"),
+        (["--patience=2", "--validation=0"], "say how many with --validation"),
         (["--data-dir=/nowhere"], "the data directory /nowhere is no folder"),
         (["--resume=/nowhere"], "a resumed run keeps its options: leave --dataset"),
     ],
@@ -259,7 +235,14 @@ def test_impossible_options_are_refused(small, tmp_path, capsys, options, messag
 
 
 @pytest.mark.parametrize(
-    "options", [["--epochs=x"], ["--model=resnet"], ["--dataset=cifar"], ["--nothing"]]
+    "options",
+    [
+        ["--epochs=x"],
+        ["--model=resnet"],
+        ["--dataset=cifar"],
+        ["--recipe=none"],
+        ["--x"],
+    ],
 )
 def test_options_that_are_none_end_with_2(options, capsys):
     with pytest.raises(SystemExit) as ended:
@@ -271,9 +254,13 @@ def test_the_help_shows_every_default(capsys):
     with pytest.raises(SystemExit):
         train.main(["--help"])
     shown = " ".join(capsys.readouterr().out.split())
-    for option in vars(train.parser().parse_args([])):
+    for option in vars(options.parser().parse_args([])):
         assert f"--{option.replace('_', '-')}" in shown
-    assert "lenet8 adam+momentum" in shown and "emnist16 25000" in shown
+    for name, recipe in RECIPES.items():
+        assert f"{name} {recipe.about}" in shown
+    assert (
+        "adam+momentum [nesterov]" in shown and "highest learning rate [0.1]" in shown
+    )
 
 
 def test_a_folder_with_a_run_is_not_overwritten(small, tmp_path, capsys):
@@ -311,27 +298,69 @@ def test_a_loss_that_is_not_finite_stops_the_run(small, tmp_path, capsys):
     out = tmp_path / "a"
     arguments = [*small, "--model=lenet8", "--optimizer=sgd", "--lr=1e30"]
     assert train.main([*arguments, f"--out={out}"]) == train.DIVERGED
-    assert "try a smaller --lr than 1e+30" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "in epoch 1, step 2, at a learning rate of 5.51e+28: try a smaller" in error
+    assert "try a smaller --lr than 1e+30" in error
+    assert re.search(r"^step 2 of epoch 1: \w+ produced Inf in \d+ of", error, re.M)
+    last = out / folder.CHECKPOINT
+    assert f"the last good checkpoint is {last}, of epoch 1, step 0" in error
     assert load_state(out / folder.CHECKPOINT)["step"] == 0
 
 
-def test_a_failing_disk_keeps_the_last_checkpoint(
-    small, tmp_path, capsys, monkeypatch, data_dir
+@pytest.mark.parametrize(
+    ("name", "nth"),
+    [
+        *((folder.CHECKPOINT, nth) for nth in range(3)),
+        *((folder.METRICS, nth) for nth in range(3)),
+        *[(folder.BEST, 0), (folder.BEST, 1), (folder.MODEL, 0), ("test_log.txt", 0)],
+    ],
+)
+def test_a_full_disk_keeps_the_last_checkpoint(
+    small, tmp_path, capsys, monkeypatch, data_dir, whole, no_pictures, name, nth
 ):
-    out, real, saves = tmp_path / "a", os.fsync, iter(range(100))
+    """The disk is full when a file is to be put in its place for the nth time."""
+    out, real, writes = tmp_path / "a", os.replace, itertools.count()
 
-    def fsync(handle):
-        if next(saves) >= 6:  # each save syncs two files and their folder twice
-            raise OSError(28, "No space left on device")
-        real(handle)
+    def replace(source, target):
+        if Path(target).name == name and next(writes) == nth:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(source, target)
 
     with monkeypatch.context() as full:
-        full.setattr(os, "fsync", fsync)
-        arguments = [*small, "--model=lenet8", f"--out={out}"]
-        assert train.main(arguments) == 2
-    assert "No space left on device" in capsys.readouterr().err
-    assert load_state(out / folder.CHECKPOINT)["epoch"] in (0, 1)
+        full.setattr(os, "replace", replace)
+        assert train.main([*small, *RICH, f"--out={out}"]) == 2
+    assert f"cannot write {out / name}: No space left" in capsys.readouterr().err
+    assert not list(out.glob(".*"))  # nothing is half there
+    if (name, nth) == (folder.CHECKPOINT, 0):
+        assert not list(out.glob("*.safetensors"))
+        return
+    folder.load_trained(out)
     assert train.main([f"--resume={out}", f"--data-dir={data_dir}"]) == 0
+    assert_same(out, whole)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes have no limits here")
+def test_a_file_that_may_not_grow_is_a_clear_error(
+    small, tmp_path, data_dir, whole, monkeypatch
+):
+    out = tmp_path / "a"
+    with monkeypatch.context() as patched:
+        stop_after(patched, 3)
+        train.main([*small, *RICH, f"--out={out}"])
+    before = (out / folder.CHECKPOINT).read_bytes()
+    code = (
+        "import resource, sys; from models import train\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) // 2},) * 2)\n"
+        "sys.exit(train.main(sys.argv[1:]))"
+    )
+    resume = [f"--resume={out}", f"--data-dir={data_dir}", "--no-tensorboard"]
+    command = [sys.executable, "-c", code, *resume]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert f"cannot write {out / folder.CHECKPOINT}: File too large" in done.stderr
+    assert (out / folder.CHECKPOINT).read_bytes() == before
+    assert train.main(resume[:2]) == 0
+    assert_same(out, whole)
 
 
 # -- predicting ----------------------------------------------------------------------

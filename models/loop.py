@@ -108,10 +108,9 @@ def make_step(run: Run, optimizer: optim.Optimizer | None = None) -> Step:
             raise _diverged(run, f"the loss became {float(value)}", run.step + 1)
         if _is_point(run.step + 1, run.setup.steps_per_epoch):
             run.gradient_norm = optim.global_norm(grads)
-        updates, run.moments = updater.update(
-            grads, run.moments, run.params, donate=True
+        run.params, run.moments = optim.step(
+            updater, grads, run.moments, run.params, donate=True
         )
-        run.params = optim.apply_updates(run.params, updates, donate=True)
         run.state = state
         if run.average:
             learned = {"params": run.params, "state": state}

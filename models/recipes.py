@@ -143,6 +143,7 @@ DEFAULT = "quick"
 BY_MODEL = {
     "slim": "quick",
     "deep": "deep",
+    "resnet": "resnet",
     "lenet8": "seed-mnist",
     "emnist16": "seed-emnist",
 }

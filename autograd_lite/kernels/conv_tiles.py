@@ -10,7 +10,8 @@ from functools import cache
 
 from .jit import serial
 from .launch import compiled
-from .micro import clear, copy, multiply
+from .micro import multiply
+from .moves import clear, copy
 
 
 @serial

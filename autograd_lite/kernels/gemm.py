@@ -14,7 +14,8 @@ import numpy as np
 from . import memory
 from .columns import Columns, columns, even
 from .launch import Array, Launch, compiled, launch, run
-from .micro import REAL, Tile, copy_column, copy_row, machine, multiply, transpose
+from .micro import REAL, Tile, machine, multiply
+from .moves import copy_column, copy_row, transpose
 
 # OpenBLAS uses one thread up to this m * k * n (SMP_THRESHOLD_MIN *
 # GEMM_MULTITHREAD_THRESHOLD in its interface/gemm.c); then it has the less overhead.

@@ -18,7 +18,7 @@ from numba import prange
 
 from . import memory
 from .jit import CHUNK, PARALLEL_FROM, elementwise, parallel, serial
-from .micro import whole_registers
+from .moves import whole_registers
 
 Array: TypeAlias = np.ndarray[Any, Any]
 

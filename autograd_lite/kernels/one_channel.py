@@ -22,7 +22,8 @@ from .columns import even
 from .conv_fast import lanes_of
 from .geometry import Geometry
 from .launch import Array, Launch, compiled, launch, run
-from .micro import REAL, Tile, clear, machine, multiply, transpose
+from .micro import REAL, Tile, machine, multiply
+from .moves import clear, transpose
 
 # Bytes of products that a task holds at a time.
 _BLOCK_BYTES: Final = 1 << 18

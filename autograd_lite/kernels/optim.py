@@ -19,7 +19,7 @@ import numpy as np
 from numba import prange
 
 from .jit import CHUNK, PARALLEL_FROM, elementwise, parallel, serial
-from .micro import whole_registers
+from .moves import whole_registers
 
 # The smallest normal numbers; with `np.finfo`, a kernel from the disk loads SciPy.
 _TINY_32: Final = float(np.finfo(np.float32).tiny)

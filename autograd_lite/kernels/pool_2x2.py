@@ -17,7 +17,8 @@ from llvmlite import ir
 from numba import types
 
 from .launch import Array, Launch, compiled, launch, run
-from .micro import REAL, clear, emitted, machine
+from .micro import REAL, emitted, machine
+from .moves import clear
 
 _LINE: Final = 64  # bytes of a cache line, and of the widest vector
 _NARROWEST: Final = 16  # bytes of the smallest vector

@@ -64,6 +64,7 @@ def kernels() -> ModuleType:
     return kernels
 
 
+# Long, as it is three functions of the same rule.
 def leafwise(
     at: Callable[[int], LeafRule], moments: tuple[str, ...], needs_params: bool = False
 ) -> Optimizer:
@@ -86,11 +87,14 @@ def leafwise(
         kept = _parameters(treedef, params, grads) if needs_params else []
         taken = {id(root(p)) for column in kept for p in column}
         us = buffers_of(leaves, grads, donate, taken)
-        columns = moments_of(treedef, state, grads, donate, taken)
+        columns = [
+            buffers_of(held, grads, donate, taken)
+            for held in _moments(treedef, state, moments, grads)
+        ]
         rule = at(_count(state))
         for u, *row in rows(grads, us, *columns, *kept):
             rule(u[:0], u, *row)
-        return tree_of(treedef, us), new_state(treedef, state, columns)
+        return tree_of(treedef, us), _next_state(treedef, state, moments, columns)
 
     def step(
         grads: Any, state: State, params: Any, donate: bool = False
@@ -100,27 +104,26 @@ def leafwise(
         given = like(treedef, params, grads, "the parameters")
         ps = buffers_of(given, params, donate, taken)
         us = buffers_of(leaves, grads, donate, taken)
-        columns = moments_of(treedef, state, grads, donate, taken)
+        columns = [
+            buffers_of(held, grads, donate, taken)
+            for held in _moments(treedef, state, moments, grads)
+        ]
         rule = at(_count(state))
         for p, u, *row in rows(grads, ps, us, *columns):
             rule(p, u, *row, *([p] if needs_params else ()))
-        return tree_of(treedef, ps), new_state(treedef, state, columns)
-
-    def moments_of(
-        treedef: tree.TreeDef, state: State, grads: Any, donate: bool, taken: set[int]
-    ) -> list[list[Vector]]:
-        return [
-            buffers_of(_moment(treedef, state, m, grads), grads, donate, taken)
-            for m in moments
-        ]
-
-    def new_state(
-        treedef: tree.TreeDef, state: State, columns: list[list[Vector]]
-    ) -> State:
-        new = {m: tree_of(treedef, column) for m, column in zip(moments, columns)}
-        return {"step": _count(state) + 1} | new
+        return tree_of(treedef, ps), _next_state(treedef, state, moments, columns)
 
     return Optimizer(init, update, step)
+
+
+def _next_state(
+    treedef: tree.TreeDef,
+    state: State,
+    moments: tuple[str, ...],
+    columns: list[list[Vector]],
+) -> State:
+    new = {m: tree_of(treedef, column) for m, column in zip(moments, columns)}
+    return {"step": _count(state) + 1} | new
 
 
 def _count(state: State) -> int:
@@ -132,13 +135,17 @@ def _count(state: State) -> int:
     return int(state["step"])
 
 
-def _moment(treedef: tree.TreeDef, state: State, name: str, grads: Any) -> list[Any]:
-    if not isinstance(state, dict) or name not in state:
-        raise ArgumentError(
-            f"the state has no {name!r}: it is not this optimiser's. "
-            "Make one with init(params)."
-        )
-    return like(treedef, state[name], grads, f"the state's {name!r}")
+def _moments(
+    treedef: tree.TreeDef, state: State, names: tuple[str, ...], grads: Any
+) -> list[list[Any]]:
+    """Return the leaves of each of the state's trees of these names."""
+    for name in names:
+        if not isinstance(state, dict) or name not in state:
+            raise ArgumentError(
+                f"the state has no {name!r}: it is not this optimiser's. "
+                "Make one with init(params)."
+            )
+    return [like(treedef, state[n], grads, f"the state's {n!r}") for n in names]
 
 
 def _parameters(treedef: tree.TreeDef, params: Any, grads: Any) -> list[list[Any]]:

@@ -14,21 +14,23 @@ slot are properties; reading them runs what was put off, once.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, Final
 
 import numpy as np
 
+from . import tree
 from .core import Primitive, is_tracer
 from .guard import lockable
-from .ops import fused
+from .ops import fused as fused_ops
 from .ops.batch_norm import batch_normalise
 from .ops.conv import conv, conv_bias
 from .ops.layers import relu
 from .ops.pool import max_pool
 from .policies import in_force, policy
-from .reverse import Tape, Variable
+from .reverse import Tape, Variable, as_array, strip
 
 _ENABLED: Final[ContextVar[bool]] = ContextVar("fusion", default=True)
 
@@ -56,6 +58,63 @@ def fusion(enabled: bool) -> Iterator[None]:
         yield
     finally:
         _ENABLED.reset(token)
+
+
+class _NoTape(Tape):
+    """Applies primitives to what is inside its variables, and records nothing."""
+
+    __slots__ = ()
+
+    def process(
+        self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
+    ) -> Any:
+        """Apply a primitive."""
+        if not self.open:
+            self.check_open(primitive)
+        ans = primitive(*[_inside(self, arg) for arg in args], **params)
+        if not primitive.differentiable:
+            return ans
+        if primitive.multiple:
+            return tuple([self.variable(as_array(a)) for a in ans])
+        return self.variable(as_array(ans))
+
+
+def _inside(tape: Tape, x: Any) -> Any:
+    return x.value if isinstance(x, Variable) and x.owner is tape else x
+
+
+def fused(fun: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `fun` with its layers fused although no gradient is taken: to predict.
+
+    Plain arrays are computed at once, so that nothing can wait for what follows. Here
+    they pass through `fun` as they do while a gradient is taken, but nothing is
+    recorded. Where a derivative is taken of it, it is `fun` itself.
+
+    >>> import numpy as np
+    >>> from autograd_lite import nn
+    >>> predict = nn.fused(lambda w, x: nn.max_pool(nn.relu(nn.conv(x, w)), 2))
+    >>> predict(np.ones((3, 3, 1, 2)), np.ones((1, 8, 8, 1))).shape
+    (1, 3, 3, 2)
+    """
+
+    @functools.wraps(fun)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        leaves, treedef = tree.flatten((args, kwargs))
+        if any(map(is_tracer, leaves)):
+            return fun(*args, **kwargs)
+        tape = _NoTape()
+        entered = [
+            tape.variable(x) if type(x) is np.ndarray and x.dtype.kind == "f" else x
+            for x in leaves
+        ]
+        try:
+            args, kwargs = tree.unflatten(treedef, entered)
+            return tree.map(lambda x: strip(tape, x), fun(*args, **kwargs))
+        finally:
+            tape.open = False
+            tape.release()
+
+    return run
 
 
 class Pending(Variable):
@@ -168,7 +227,7 @@ def _may_fuse(x: Any, w: Any, window: dict[str, Any]) -> bool:
     if window["stride"] != (1, 1) or window["dilation"] != (1, 1):
         return False
     pool = {"padding": window["padding"], **_SMALLEST}
-    return fused.pays(x, w, **pool)
+    return fused_ops.pays(x, w, **pool)
 
 
 def normalise(
@@ -201,9 +260,9 @@ def pool(x: Any, **geometry: Any) -> Any:
         if _is_pending(before, conv, conv_bias):
             params = {**geometry, "padding": before.params["padding"]}
             images, w, *b = before.args
-            if fused.pays(images, w, **params):
+            if fused_ops.pays(images, w, **params):
                 bias = b[0] if b else np.zeros(w.shape[-1], x.dtype)
-                return fused.pooled_layer(images, w, bias, **params)
+                return fused_ops.pooled_layer(images, w, bias, **params)
     return max_pool(x, **geometry)
 
 

@@ -29,6 +29,7 @@ from autograd_lite.errors import LeakedTracerError, ShapeError
 from autograd_lite.fusing import Pending
 from autograd_lite.guard import SMALL_VIEW
 from autograd_lite.kernels.micro import machine
+from autograd_lite.ops import fused as fused_ops
 from autograd_lite.ops.conv import conv
 from autograd_lite.testing import check_grads, check_tape
 
@@ -614,3 +615,61 @@ def test_a_nan_passes_batch_norm_and_relu_as_it_passes_both():
     both = value_and_grad(lambda x: (normed(x, scale, bias)[0] ** 2).sum())
     for found, true in zip(both(x), unfused(both, x)):
         np.testing.assert_array_equal(found, true)
+
+
+# -- without a gradient ----------------------------------------------------------------
+
+
+@needs_tiles
+def test_fused_functions_are_fused_without_a_gradient(monkeypatch):
+    x, w, b = example()
+    calls = []
+    whole = fused_ops.pooled_layer
+    monkeypatch.setattr(
+        fused_ops,
+        "pooled_layer",
+        lambda *args, **kw: calls.append(1) or whole(*args, **kw),
+    )
+    plain = layer(x, w, b)
+    assert not calls
+    assert_same(nn.fused(layer)(x, w, b=b, padding="VALID"), plain)
+    assert calls
+    with nn.fusion(False):
+        nn.fused(layer)(x, w, b)
+    assert len(calls) == 1
+
+
+def test_what_fused_functions_return_is_plain():
+    x, scale, bias = norm_example()
+
+    def fun(x, options, labels):
+        y, state = normed(x, scale, bias)
+        assert options["name"] == "a" and labels.dtype == int
+        return {"y": y, "waits": nn.conv(x[..., :1], np.ones((3, 3, 1, 2)))}, state, 3
+
+    labels = np.arange(3)
+    found = nn.fused(fun)(x, {"name": "a"}, labels)
+    assert_same(found[:2], fun(x, {"name": "a"}, labels)[:2])
+    assert found[2] == 3
+    assert all(type(leaf) is np.ndarray for leaf in tree.leaves(found[:2]))
+    assert x.flags.writeable and scale.flags.writeable
+
+
+def test_fused_functions_have_derivatives():
+    x, w, b = example()
+
+    def plain(w):
+        return (layer(x, w, b) ** 2).sum()
+
+    loss = nn.fused(plain)
+    assert_same(grad(loss)(w), grad(plain)(w))
+    assert_same(vmap(loss)(np.stack([w, -w])), vmap(plain)(np.stack([w, -w])))
+    captured = grad(lambda w: nn.fused(lambda x: (layer(x, w, b) ** 2).sum())(x))
+    assert_same(captured(w), grad(plain)(w))
+
+
+def test_arrays_leaked_from_fused_functions_are_refused():
+    kept = []
+    nn.fused(lambda x: kept.append(x))(np.ones(3))
+    with pytest.raises(LeakedTracerError, match="_NoTape has ended"):
+        kept[0] + 1

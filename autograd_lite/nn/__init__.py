@@ -5,7 +5,8 @@ without gradients is passed in and returned, and what is random draws from a
 `numpy.random.Generator` that the caller passes.
 
 While a gradient is taken, `max_pool(relu(conv(x, w, b)), 2)` of images with few
-channels is one operation; `fusion(False)` switches that off.
+channels is one operation, and so is `relu(batch_norm(x))`; `fusion(False)` switches
+that off, and `fused(fun)` has it without a gradient as well.
 
 Images are `(n, h, w, c)`, kernels `(r, s, c, k)`, dense weights `(inputs, outputs)`.
 
@@ -16,7 +17,7 @@ Images are `(n, h, w, c)`, kernels `(r, s, c, k)`, dense weights `(inputs, outpu
 (2, 13, 13, 8)
 """
 
-from ..fusing import fusion
+from ..fusing import fused, fusion
 from .activations import (
     gelu,
     leaky_relu,
@@ -77,6 +78,7 @@ __all__ = [
     "dropout",
     "flatten",
     "fold",
+    "fused",
     "fusion",
     "gelu",
     "global_avg_pool",

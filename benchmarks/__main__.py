@@ -16,7 +16,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from benchmarks import compare, machine, memory, pages, probes, run, startup
+from benchmarks import compare, machine, memory, pages, probes, recipes, run, startup
 from benchmarks.cases import SUITES
 from benchmarks.peers import PEERS, installed
 from benchmarks.run import Result
@@ -28,6 +28,7 @@ LIBRARIES = ["autograd_lite", "numpy", "numba", "scipy"]
 OTHERS: dict[str, Callable[[str, list[str], Effort], list[Result]]] = {
     "memory": memory.measure,
     "startup": startup.measure,
+    "recipes": recipes.measure,
 }
 if find_spec("benchmarks.checkers"):
     OTHERS["checkers"] = importlib.import_module("benchmarks.checkers").measure

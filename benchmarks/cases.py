@@ -80,6 +80,33 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Epoch:
+    """An epoch of so many steps by a recipe of `models`, its data and all.
+
+    What is computed is the loss of each step.
+    """
+
+    recipe: str
+    model: str
+    batch: int
+    steps: int
+
+    kind = "epoch"
+    unit = "ms/step"
+    flops = 0
+
+    @property
+    def scale(self) -> float:
+        """Turns the seconds of an epoch into milliseconds of a step."""
+        return 1e3 / self.steps
+
+    @property
+    def label(self) -> str:
+        """How tables call it."""
+        return f"{self.recipe}: {self.model}, batch {self.batch}"
+
+
+@dataclass(frozen=True)
 class Conv:
     """A convolution, or one of its two gradients, on x: (n, h, h, c) with k filters.
 
@@ -282,7 +309,7 @@ def normal(*shapes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
     return tuple(rng.standard_normal(shape, dtype=np.float32) for shape in shapes)
 
 
-Case = Chain | Step | Conv | Fused | Pool | Matmul | Elementwise | Transform
+Case = Chain | Step | Epoch | Conv | Fused | Pool | Matmul | Elementwise | Transform
 
 CONV_PARTS = ("forward", "input grad", "weight grad")
 PARTS = ("forward", "grad")

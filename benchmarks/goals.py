@@ -33,6 +33,7 @@ GOALS = [
     Goal("fused layer of one channel", "primitives", r"^conv\+relu", 0.2),
     Goal("pools", "primitives", "-pool 2x2 ", 0.5),
     Goal("7x7 stem on 224x224x3", "primitives", "7x7 /2", 1.0),
+    Goal("training by any recipe, with its data", "recipes", "", 0.6),
     Goal("peak memory of a step of deep", "memory", "batch 128: peak", 0.8),
     Goal("first step of deep, kernels on disk", "startup", "^first.*deep", 1500, "ms"),
     Goal("first step of deep, cold", "startup", "^first.*deep", 15000, "ms", COLD),

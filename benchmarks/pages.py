@@ -39,6 +39,8 @@ NOTES = {
     "five have been made.",
     "startup": 'Fresh processes, from their start to their end. "Cold" finds no '
     "compiled kernels on disk.",
+    "recipes": "Epochs over a part of MNIST by the recipes of `models/recipes.py`, "
+    "from new parameters on: shuffled, in batches, transformed, trained.",
     "checkers": "What it costs to check a gradient.",
 }
 

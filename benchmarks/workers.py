@@ -192,6 +192,11 @@ class Workers:
             found.errors |= self._errors(case, list(calls))
         return found
 
+    def arrays(self, name: str) -> list[np.ndarray]:
+        """What a contender computes of the case that was compared last."""
+        (worker,) = (worker for worker in self._workers if worker.name == name)
+        return worker.arrays()
+
     def _block(
         self, worker: Worker, calls: int, budget: dict[Worker, int], found: Comparison
     ) -> float:

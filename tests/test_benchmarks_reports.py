@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import compare, goals, memory, pages, probes, run
+from benchmarks import compare, goals, memory, pages, probes, recipes, run
 from benchmarks.cases import SUITES, Conv, Pool, Step
 from benchmarks.probes import Cores, Limits
 from benchmarks.run import Result
@@ -136,6 +136,7 @@ def test_goals_have_cases():
     labels = {suite: [c.label for c in cases] for suite, cases in SUITES.items()}
     labels["memory"] = [f"{c.label}: {memory.UNITS['MB']}" for c in memory.CASES]
     labels["startup"] = ["first step of deep, batch 64"]
+    labels["recipes"] = [recipes.case_of(name, 1).label for name in recipes.RECIPES]
     for goal in goals.GOALS:
         assert any(re.search(goal.pattern, label) for label in labels[goal.suite])
 

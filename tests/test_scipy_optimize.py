@@ -226,7 +226,10 @@ GIVEN = {"x": np.array([2.0, 3.0]), "y": 4.0}
 
 @pytest.mark.parametrize("method", ["hybr", "lm", "krylov", "df-sane"])
 def test_roots_of_trees(method):
-    found = root(equations, GUESS, (GIVEN,), method, tol=1e-10)
+    # Nearer than GUESS: from there SciPy's krylov takes a short step for convergence on
+    # some processors.
+    start = {"u": np.full(2, 1.7), "v": 1.5}
+    found = root(equations, start, (GIVEN,), method, tol=1e-10)
     assert found.success
     for leaf in equations(found.x, GIVEN).values():
         np.testing.assert_allclose(leaf, 0, atol=1e-8)

@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 from collections.abc import Iterator
@@ -137,9 +136,7 @@ def write_results(folder: Path, run: Run, test: Split, found: Evaluation) -> lis
     checkpoint.write_atomically(folder / "test_log.txt", log + "\n")
     figures = pictures.draw_all(run, test, found)
     for name, figure in figures.items():
-        drawn = io.BytesIO()
-        figure.savefig(drawn, dpi=130)
-        checkpoint.write_atomically(folder / name, drawn.getvalue())
+        pictures.save(figure, folder / name)
     return ["test_log.txt", METRICS, MODEL, *figures]
 
 

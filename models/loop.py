@@ -76,11 +76,12 @@ def make_loss(run: Run) -> Callable[..., Any]:
     It returns the loss, and beside it the new state and the logits.
     """
     model, recipe = run.setup.model, run.setup.recipe
+    classes = len(run.setup.class_names)
 
     def loss(params: cnn.Params, state: cnn.State, batch: Batch, rng: Any) -> Any:
         logits, state = model.train(params, batch.images, state, rng)
         value = nn.cross_entropy(
-            logits, batch.labels, label_smoothing=recipe.label_smoothing
+            logits, batch.targets(classes), label_smoothing=recipe.label_smoothing
         )
         if recipe.l2:
             value = value + recipe.l2 * nn.l2_penalty(weights(params))

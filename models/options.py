@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 from . import cnn, data, idx_files, image_folder
-from .augment import Affine
+from .augment import Affine, Augmentation, Elastic
 from .errors import DataError, OptionError
 from .optimizers import OPTIMIZERS, SCHEDULES
 from .recipes import BY_MODEL, DEFAULT, RECIPES, Recipe, check
 
 _FIELDS = (  # options that replace the recipe's field of the same name
     *("epochs", "batch_size", "lr", "optimizer", "schedule", "l2", "weight_decay"),
-    *("label_smoothing", "dropout", "ema", "validation", "patience"),
+    *("label_smoothing", "dropout", "cutout", "mixup", "flip", "crop"),
+    *("ema", "validation", "patience"),
 )
 
 
@@ -53,7 +55,7 @@ def _add_subject(group: Any) -> None:
         f"[{RECIPES[DEFAULT].dataset}]",
     )
     add("--data-dir", metavar="DIR", help="where data sets lie, in folders by name")
-    add("--seed", type=int, metavar="N", default=0, help="of all random numbers [0]")
+    add("--seed", type=int, metavar="N", default=0, help="of random numbers [0]")
 
 
 def _dataset(name: str) -> str:
@@ -88,9 +90,27 @@ def _add_recipe_options(group: Any) -> None:
         "transform all images at random, or add N transformed ones",
         metavar="none|all|N",
     )
+    _add_augmentation_options(add)
     add("--ema", "share of the past in a moving average of the weights", **real)
     add("--validation", "images held out and evaluated by epoch", **number)
     add("--patience", "stop after N epochs without a better one; 0: never", **number)
+
+
+def _add_augmentation_options(add: Callable[..., None]) -> None:
+    add(
+        "--elastic",
+        "deform images: strength and smoothness in pixels, such as 34,4; 0: none",
+        metavar="A[,S]",
+    )
+    add(
+        "--cutout",
+        "blacken a square of that side in each image, 0: none",
+        type=int,
+        metavar="N",
+    )
+    add("--mixup", "mix images by Beta(X, X), 0: none", type=float, metavar="X")
+    add("--flip", "mirror every other image", action=argparse.BooleanOptionalAction)
+    add("--crop", "shift images by up to N whole pixels", type=int, metavar="N")
 
 
 def _add_run_options(group: Any) -> None:
@@ -112,6 +132,11 @@ def _add_run_options(group: Any) -> None:
 
 def _add_modes(group: Any) -> None:
     add = group.add_argument
+    add(
+        "--show-augmentation",
+        metavar="FILE",
+        help="draw how the recipe changes images at random, as PNG",
+    )
     add(
         "--list",
         action="store_true",
@@ -140,6 +165,10 @@ def _shown(recipe: Recipe, name: str) -> str:
     if name == "augment":
         return "none" if not recipe.affine else str(recipe.expand or "all")
     value = getattr(recipe, name)
+    if name == "elastic":
+        return "{:g},{:g}".format(*value) if value else "none"
+    if name == "flip":
+        return "on" if value else "off"
     if value is None:
         return {"weight_decay": "0, adamw 0.01", "dropout": "the model's"}[name]
     return value if isinstance(value, str) else f"{value:g}"
@@ -153,7 +182,9 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
     given = {n: v for n in _FIELDS if (v := getattr(options, n)) is not None}
     given |= {n: v for n in ("model", "dataset") if (v := getattr(options, n))}
     if options.augment is not None:
-        given |= _augmentation(options.augment, recipe.affine or Affine())
+        given = _augmentation(options.augment, recipe.affine or Affine()) | given
+    if options.elastic is not None:
+        given["elastic"] = _elastic(options.elastic)
     if options.seed < 0:
         raise OptionError(f"seed must be at least 0, got {options.seed}")
     changed = recipe._replace(**given)
@@ -164,7 +195,7 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
 
 def _augmentation(text: str, affine: Affine) -> dict[str, Any]:
     if text == "none":
-        return {"affine": None, "expand": 0}
+        return Augmentation()._asdict() | {"expand": 0}
     if text == "all":
         return {"affine": affine, "expand": 0}
     if text.isdecimal() and int(text):
@@ -172,9 +203,19 @@ def _augmentation(text: str, affine: Affine) -> dict[str, Any]:
     raise OptionError(f"augment must be none, all or a number, got {text!r}")
 
 
+def _elastic(text: str) -> Elastic | None:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+        return Elastic(*numbers) if numbers[0] else None
+    except (TypeError, ValueError) as error:
+        raise OptionError(
+            f"elastic must be ALPHA or ALPHA,SIGMA, got {text!r}"
+        ) from error
+
+
 def chooses(options: argparse.Namespace) -> bool:
     """Return whether options choose or change a recipe."""
-    names = ("recipe", "model", "dataset", "augment", *_FIELDS)
+    names = ("recipe", "model", "dataset", "augment", "elastic", *_FIELDS)
     return any(getattr(options, name) is not None for name in names)
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from .batches import Split, as_float
+from . import checkpoint
+from .batches import Split, as_float, prepare
+from .errors import OptionError
 from .evaluate import Evaluation
+from .recipes import Recipe
 from .run import Run
 
 BLUE, ORANGE, GREY = "#3465a4", "#ce5c00", "#666666"
@@ -32,6 +38,13 @@ def draw_all(run: Run, test: Split, found: Evaluation) -> dict[str, Figure]:
     }
 
 
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, all or nothing; raises `CheckpointError`."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=130, format="png")
+    checkpoint.write_atomically(path, drawn.getvalue())
+
+
 def curves(metrics: list[dict[str, Any]]) -> Figure:
     """Draw loss and error over the epochs, in training and on held-out images."""
     points = [entry for entry in metrics if "at" in entry]
@@ -50,7 +63,7 @@ def curves(metrics: list[dict[str, Any]]) -> Figure:
         axes.plot(
             [entry["epoch"] for entry in epochs],
             [shown(entry[f"validation_{name}"]) for entry in epochs],
-            "o",
+            "o-",
             color=ORANGE,
             label="held out, after the epoch",
         )
@@ -92,7 +105,7 @@ def features(image: NDArray[np.uint8], maps: dict[str, NDArray]) -> Figure:
     heights = [width * p.shape[0] / p.shape[1] + 0.3 for p in pictures.values()]
     figure = Figure(figsize=(width, 1.3 + sum(heights)), layout="constrained")
     first, *rest = figure.subplots(len(pictures) + 1, 1, height_ratios=[1.2, *heights])
-    first.imshow(_grey(image), cmap="gray")
+    first.imshow(_shown(image), cmap="gray")
     first.axis("off")
     for axes, (title, picture) in zip(rest, pictures.items()):
         axes.imshow(picture, cmap="magma", vmin=0)
@@ -108,7 +121,7 @@ def mistakes(
     worst = found.worst(n)
     figure, cells = _grid(max(len(worst), 1), 8, 1.35)
     for axes, i in zip(cells, worst):
-        axes.imshow(_grey(images[i]), cmap="gray_r")
+        axes.imshow(_shown(images[i]), cmap="gray_r")
         guess = found.predictions[i]
         chance = 100 * found.probabilities[i, guess]
         truth = names[found.labels[i]]
@@ -125,21 +138,59 @@ def confusion(counts: NDArray[np.int64], names: tuple[str, ...]) -> Figure:
     side = 3 + 0.22 * len(names)
     figure = Figure(figsize=(side + 0.6, side), layout="constrained")
     axes = figure.subplots()
-    axes.imshow(wrong, cmap="Oranges")
+    # Few pairs have most of the mistakes: by their roots, the others are seen as well.
+    shades = PowerNorm(0.5, vmin=0, vmax=max(wrong.max(), 1))
+    axes.imshow(wrong, cmap="Oranges", norm=shades)
     ticks = range(len(names))
     axes.set(xlabel="taken for", ylabel="truth", xticks=ticks, yticks=ticks)
-    axes.set_xticklabels(names, fontsize=8)
+    turned = 90 if max(map(len, names)) > 3 else 0
+    axes.set_xticklabels(names, fontsize=8, rotation=turned)
     axes.set_yticklabels(names, fontsize=8)
+    axes.set_xticks(np.arange(len(names) + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(len(names) + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color=GREY, alpha=0.15, linewidth=0.5)
+    axes.tick_params(which="minor", length=0)
     for row, column in np.argwhere(wrong):
-        dark = wrong[row, column] > wrong.max() / 2
+        dark = shades(wrong[row, column]) > 0.6
         axes.text(
             *(column, row, wrong[row, column]),
             ha="center",
             va="center",
-            fontsize=7 if len(names) <= 12 else 4,
+            fontsize=7 if len(names) <= 12 else 6,
             color="white" if dark else "black",
         )
-    figure.suptitle(f"{int(wrong.sum())} mistakes among {int(counts.sum()):,} images")
+    figure.suptitle(f"{int(wrong.sum()):,} mistakes among {int(counts.sum()):,} images")
+    return figure
+
+
+def augmented(
+    train: Split, recipe: Recipe, seed: int, images: int = 8, epochs: int = 9
+) -> Figure:
+    """Draw some images to train on, and beside each what several epochs make of it.
+
+    Raises `OptionError` when the recipe changes no image.
+    """
+    if not recipe.augmentation.changes:
+        raise OptionError(
+            "this recipe changes no image: add --augment all, --elastic, --cutout, "
+            "--mixup, --flip or --crop"
+        )
+    rows = np.arange(min(images, len(train.labels)))
+    all_change = recipe._replace(expand=0)
+    seen = [prepare(train, all_change, seed, e, rows).images for e in range(epochs)]
+    columns = np.stack([train.images[rows], *seen], 1)
+    picture = _tiled(columns)
+    height, width = picture.shape[:2]
+    figure = Figure(figsize=(10, 10 * height / width + 0.7), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
+    axes.tick_params(length=0, labeltop=True, labelbottom=False)
+    names = ["original", *(f"epoch {e + 1}" for e in range(epochs))]
+    places = (np.arange(len(names)) + 0.5) * (width + 2) / len(names) - 1.5
+    axes.set_xticks(places, names, fontsize=8)
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    figure.suptitle(str(recipe.augmentation), fontsize=10)
     return figure
 
 
@@ -156,6 +207,15 @@ def _mosaic(planes: NDArray, columns: int, gap: int) -> NDArray:
     tiled = cells.reshape(rows, columns, height + gap, width + gap)
     picture = tiled.transpose(0, 2, 1, 3).reshape(rows * (height + gap), -1)
     return picture[:-gap, :-gap]
+
+
+def _tiled(images: NDArray[np.uint8]) -> NDArray:
+    """Return images (rows, columns, h, w, c) in one picture, two white pixels apart."""
+    gap = ((0, 0), (0, 0), (0, 2), (0, 2), (0, 0))
+    padded = np.pad(images, gap, constant_values=255).transpose(0, 2, 1, 3, 4)
+    rows, height, columns, width, channels = padded.shape
+    whole = padded.reshape(rows * height, columns * width, channels)
+    return _shown(whole[:-2, :-2])
 
 
 def _grid(n: int, columns: int, side: float) -> tuple[Figure, list[Axes]]:
@@ -178,8 +238,9 @@ def _frame(axes: Axes) -> None:
         spine.set(color=GREY, linewidth=0.5)
 
 
-def _grey(image: NDArray[np.uint8]) -> NDArray[np.float64]:
-    return image.mean(-1)
+def _shown(image: NDArray[np.uint8]) -> NDArray:
+    """Return an image (h, w, c) as `imshow` takes it: colours, or grey (h, w)."""
+    return image if image.shape[-1] == 3 else image.mean(-1)
 
 
 def _percent_wrong(accuracy: float) -> float:

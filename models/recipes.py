@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .augment import Affine
+from .augment import Affine, Augmentation, Elastic
 from .errors import OptionError
 
 
@@ -29,12 +29,23 @@ class Recipe(NamedTuple):
     label_smoothing: float = 0.0
     dropout: float | None = None  # of the model; None: as the model has it
     affine: Affine | None = None  # transforms images at random
+    elastic: Elastic | None = None  # deforms images at random
+    cutout: int = 0  # side of a square that is set to 0, in pixels
+    mixup: float = 0.0  # other images are mixed in, with shares of Beta(mixup, mixup)
+    flip: bool = False  # every other image is mirrored, left and right
+    crop: int = 0  # images are shifted by up to so many whole pixels
     expand: int = 0  # that many transformed images are added; 0: all are transformed
     ema: float = 0.0  # share of the past in a moving average of the weights; 0: none
     validation: int = 2000  # images held out of the training set and evaluated by epoch
     patience: int = 0  # stop after so many epochs without a better one; 0: never
     accuracy: float | None = None  # measured on the test set; None: not measured yet
     minutes: float | None = None  # that it took, on two cores
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """All that may happen to an image at random."""
+        fields = (getattr(self, name) for name in Augmentation._fields)
+        return Augmentation(*fields)
 
 
 # Small enough to help from the first epoch on, and the more the longer one trains.
@@ -150,7 +161,7 @@ BY_MODEL = {
 
 _LEAST = {
     **{"epochs": 1, "batch_size": 1, "l2": 0, "weight_decay": 0, "expand": 0},
-    **{"validation": 0, "patience": 0},
+    **{"validation": 0, "patience": 0, "cutout": 0, "mixup": 0, "crop": 0},
 }
 
 
@@ -158,7 +169,9 @@ def check(recipe: Recipe) -> Recipe:
     """Return the recipe; raise `OptionError` where a field has an impossible value."""
     for name, low in _LEAST.items():
         value = getattr(recipe, name)
-        if value is not None and not low <= value < float("inf"):
+        if value == float("inf"):
+            raise OptionError(f"{name} must be a finite number, got {value}")
+        if value is not None and not low <= value:
             raise OptionError(f"{name} must be at least {low}, got {value}")
     if not 0 < recipe.lr < float("inf"):
         raise OptionError(f"lr must be a positive number, got {recipe.lr}")
@@ -171,4 +184,14 @@ def check(recipe: Recipe) -> Recipe:
             f"patience={recipe.patience} compares epochs on images held out: say how "
             "many with --validation"
         )
+    _check_deformation(recipe)
     return recipe
+
+
+def _check_deformation(recipe: Recipe) -> None:
+    alpha, sigma = recipe.elastic or Elastic()
+    if not (0 <= alpha < float("inf") and 1 <= sigma < float("inf")):
+        raise OptionError(
+            "elastic must be alpha >= 0 and sigma >= 1, both in pixels, got "
+            f"{alpha:g},{sigma:g}"
+        )

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from autograd_lite import optim
 
 from . import average, batches, checkpoint, cnn, optimizers
-from .augment import Affine
+from .augment import Affine, Elastic
 from .errors import CheckpointError, OptionError
 from .optimizers import Schedule
 from .recipes import Recipe
@@ -61,10 +61,11 @@ class Setup(NamedTuple):
         """Return the setup that `_asdict` and JSON made these fields of."""
         recipe = Recipe(**fields["recipe"])
         affine = Affine(*recipe.affine) if recipe.affine else None
+        elastic = Elastic(*recipe.elastic) if recipe.elastic else None
         return cls(
             **fields
             | {
-                "recipe": recipe._replace(affine=affine),
+                "recipe": recipe._replace(affine=affine, elastic=elastic),
                 "image_shape": tuple(fields["image_shape"]),
                 "class_names": tuple(fields["class_names"]),
             }

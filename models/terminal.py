@@ -167,7 +167,8 @@ def introduce(console: Console, run: Run, data: Dataset, folder: Path) -> None:
             if recipe.expand
             else "images transformed"
         )
-        if recipe.affine
+        + f" ({recipe.augmentation})"
+        if recipe.augmentation.changes
         else "",
         f"seed {setup.seed}",
     ]

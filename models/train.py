@@ -7,7 +7,6 @@ the recipe that is chosen; `models/recipes.py` has them all.
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -17,7 +16,7 @@ from rich.console import Console
 
 from autograd_lite import AutogradError, profile
 
-from . import batches, blame, checkpoint, data, folder, lr_range, terminal
+from . import batches, blame, data, folder, lr_range, pictures, terminal
 from .batches import Split
 from .errors import DivergedError, ModelsError, OptionError
 from .evaluate import evaluate
@@ -25,7 +24,7 @@ from .events import Events, available
 from .interrupt import StopRequest
 from .loop import Interrupted, Listener, fit, make_step
 from .options import chooses, parser, recipe_of, refuse_with_resume
-from .recipes import check
+from .recipes import Recipe, check
 from .run import Run, Setup
 
 BAD_INPUT, DIVERGED, INTERRUPTED = 2, 1, 130  # exit codes
@@ -57,6 +56,8 @@ def _command(options: argparse.Namespace, console: Console) -> int:
         recipe = recipe_of(options) if chooses(options) else None
         terminal.list_recipes(console, recipe)
         return 0
+    if options.show_augmentation:
+        return _show_augmentation(options, Path(options.show_augmentation), console)
     run, dataset, split = _start(options)
     if options.find_lr:
         return _find_lr(run, split[0], Path(options.out or "."), console)
@@ -152,12 +153,7 @@ def _blamed(error: Exception, run: Run, train: Split, where: Path) -> DivergedEr
 
 
 def _start(options: argparse.Namespace) -> tuple[Run, data.Dataset, Halves]:
-    recipe = recipe_of(options)
-    dataset = data.load(recipe.dataset, options.data_dir)
-    if options.validation is None:  # a small set cannot spare as many
-        held = min(recipe.validation, len(dataset.train_labels) // 5)
-        recipe = check(recipe._replace(validation=held))
-    split = batches.hold_out(dataset, recipe.validation, options.seed)
+    recipe, dataset, split = _chosen(options)
     setup = Setup(
         dataset=dataset.name,
         seed=options.seed,
@@ -169,11 +165,22 @@ def _start(options: argparse.Namespace) -> tuple[Run, data.Dataset, Halves]:
     return Run.start(setup), dataset, split
 
 
+def _chosen(options: argparse.Namespace) -> tuple[Recipe, data.Dataset, Halves]:
+    """Return the recipe, the data set, and its parts to train and to validate on."""
+    recipe = recipe_of(options)
+    dataset = data.load(recipe.dataset, options.data_dir)
+    if options.validation is None:  # a small set cannot spare as many
+        held = min(recipe.validation, len(dataset.train_labels) // 5)
+        recipe = check(recipe._replace(validation=held))
+    split = batches.hold_out(dataset, recipe.validation, batches.SPLIT_SEED)
+    return recipe, dataset, split
+
+
 def _resume(where: Path, data_dir: str | None) -> tuple[Run, data.Dataset, Halves]:
     run = folder.load(where)
     folder.tidy(where)
     dataset = data.load(run.setup.dataset, data_dir)
-    split = batches.hold_out(dataset, run.setup.recipe.validation, run.setup.seed)
+    split = batches.hold_out(dataset, run.setup.recipe.validation, batches.SPLIT_SEED)
     if len(split[0].labels) != run.setup.train_size:
         raise OptionError(
             f"{where} was trained on {run.setup.train_size:,} images, and "
@@ -185,14 +192,22 @@ def _resume(where: Path, data_dir: str | None) -> tuple[Run, data.Dataset, Halve
 # -- instead of training -------------------------------------------------------------
 
 
+def _show_augmentation(
+    options: argparse.Namespace, file: Path, console: Console
+) -> int:
+    recipe, _, (train, _) = _chosen(options)
+    pictures.save(pictures.augmented(train, recipe, options.seed), file)
+    terminal.say(console, f"in {file}: {recipe.augmentation}")
+    return 0
+
+
 def _find_lr(run: Run, train: Split, where: Path, console: Console) -> int:
     with terminal.counting(console, "growing the learning rate") as on_step:
         curve = lr_range.run_test(run, train, on_step)
-    recipe, drawn = run.setup.recipe, io.BytesIO()
+    recipe = run.setup.recipe
     title = f"{recipe.model} on {run.setup.dataset}, {recipe.optimizer}"
-    lr_range.draw(curve, title).savefig(drawn, dpi=130)
     folder.make(where)
-    checkpoint.write_atomically(where / "lr.png", drawn.getvalue())
+    pictures.save(lr_range.draw(curve, title), where / "lr.png")
     terminal.say(
         console,
         f"the loss is lowest at a learning rate of {curve.lowest:.2g}; safer for long "

@@ -23,8 +23,8 @@ from typing import Any
 from . import checkpoint, pictures
 from .batches import Split
 from .errors import CheckpointError, OptionError
-from .evaluate import Evaluation
 from .run import Run
+from .scores import Evaluation
 
 CHECKPOINT, METRICS, MODEL, BEST = (
     "checkpoint.safetensors",

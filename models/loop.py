@@ -15,9 +15,9 @@ from autograd_lite import nn, optim, tree, value_and_grad
 from . import average, batches, cnn, monitor
 from .batches import Batch, Split
 from .errors import DivergedError
-from .evaluate import evaluate
 from .optimizers import weights
 from .run import Best, Run, Tally
+from .scores import evaluate
 
 SAVE_SECONDS = 30.0  # between checkpoints, besides one after each epoch
 POINTS = 50  # per epoch, on the curves

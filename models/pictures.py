@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from . import checkpoint
 from .batches import Split, as_float, prepare
 from .errors import OptionError
-from .evaluate import Evaluation
 from .recipes import Recipe
 from .run import Run
+from .scores import Evaluation
 
 BLUE, ORANGE, GREY = "#3465a4", "#ce5c00", "#666666"
 
@@ -35,6 +35,7 @@ def draw_all(run: Run, test: Split, found: Evaluation) -> dict[str, Figure]:
         "features.png": features(test.images[0], maps),
         "mistakes.png": mistakes(test.images, found, names),
         "confusion.png": confusion(found.confusion(), names),
+        "calibration.png": calibration(found),
     }
 
 
@@ -160,6 +161,36 @@ def confusion(counts: NDArray[np.int64], names: tuple[str, ...]) -> Figure:
             color="white" if dark else "black",
         )
     figure.suptitle(f"{int(wrong.sum()):,} mistakes among {int(counts.sum()):,} images")
+    return figure
+
+
+def calibration(found: Evaluation) -> Figure:
+    """Draw how often predictions were right against how sure they were."""
+    bins = found.calibration()
+    edges = np.linspace(0, 1, len(bins.images) + 1)
+    wide, left = edges[1], edges[:-1]
+    figure = Figure(figsize=(4.6, 5.6), layout="constrained")
+    upper, lower = figure.subplots(2, 1, height_ratios=[3, 1], sharex=True)
+    upper.plot([0, 1], [0, 1], "--", color="black", linewidth=1, zorder=3)
+    upper.bar(left, bins.accuracy, wide, align="edge", color=BLUE, edgecolor="white")
+    upper.plot(
+        *(bins.confidence, bins.accuracy, "o"),
+        color=ORANGE,
+        clip_on=False,
+        label="mean of the bin",
+    )
+    upper.set(ylabel="fraction right", xlim=(0, 1), ylim=(0, 1))
+    upper.legend(frameon=False, loc="upper left")
+    upper.set_title(
+        f"expected calibration error {found.calibration().error:.2%}\n"
+        f"sure {found.probabilities.max(1).mean():.2%}, right {found.accuracy:.2%}",
+        fontsize=10,
+    )
+    lower.bar(left, bins.images, wide, align="edge", color=BLUE, edgecolor="white")
+    lower.set(xlabel="probability of the prediction", ylabel="images", yscale="log")
+    lower.set_ylim(bottom=0.7)  # so that a bar of one image is seen
+    for axes in (upper, lower):
+        axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 

@@ -19,7 +19,7 @@ from autograd_lite import AutogradError
 
 from . import folder, idx, images
 from .errors import DataError, ModelsError
-from .evaluate import probabilities
+from .scores import probabilities
 from .terminal import say
 from .train import BAD_INPUT, INTERRUPTED
 

@@ -19,9 +19,9 @@ from autograd_lite import tree
 
 from . import monitor
 from .data import Dataset
-from .evaluate import Evaluation
 from .recipes import RECIPES, Recipe
 from .run import Run
+from .scores import Evaluation
 
 _REFRESH = 0.1  # seconds between updates of the bar
 _COLUMNS: dict[str, Literal["left", "right"]] = {

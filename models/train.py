@@ -19,13 +19,13 @@ from autograd_lite import AutogradError, profile
 from . import batches, blame, data, folder, lr_range, pictures, terminal
 from .batches import Split
 from .errors import DivergedError, ModelsError, OptionError
-from .evaluate import evaluate
 from .events import Events, available
 from .interrupt import StopRequest
 from .loop import Interrupted, Listener, fit, make_step
 from .options import chooses, parser, recipe_of, refuse_with_resume
 from .recipes import Recipe, check
 from .run import Run, Setup
+from .scores import evaluate
 
 BAD_INPUT, DIVERGED, INTERRUPTED = 2, 1, 130  # exit codes
 

@@ -14,9 +14,9 @@ from PIL import Image
 import autograd_lite.numpy as anp
 from autograd_lite import tree
 from models import average, batches, cnn, events, folder, loop, lr_range, monitor, train
-from models.evaluate import evaluate
 from models.recipes import RECIPES
 from models.run import Run, Setup
+from models.scores import evaluate
 
 LENET = ["--model=lenet8", "--no-tensorboard"]
 

@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 from models import pictures, predict, terminal
-from models.evaluate import Evaluation
 from models.recipes import RECIPES
 from models.run import Best, Run, Setup, Tally
+from models.scores import Evaluation
 
 DIGITS = tuple("0123456789")
 

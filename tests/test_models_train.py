@@ -52,7 +52,7 @@ def test_a_run_from_end_to_end(small, tmp_path, capsys, model):
         *("checkpoint.safetensors", "best.safetensors", "model.safetensors"),
         "metrics.jsonl",
         *("test_log.txt", "curves.png", "kernels.png", "features.png"),
-        *("mistakes.png", "confusion.png"),
+        *("mistakes.png", "confusion.png", "calibration.png"),
     }
     log = (out / "test_log.txt").read_text().splitlines()
     assert len(log) == 61 and re.match(r" +0  label [A-D]  predicted [A-D]", log[1])

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from .. import cnn, data, folder
 from ..batches import Split, as_float
 from ..errors import OptionError
-from ..evaluate import Evaluation, evaluate, probabilities
 from ..predict import DRAWN, read_images
 from ..run import Run
+from ..scores import Evaluation, evaluate, probabilities
 
 MOST = 64  # images in one look: a page of more is not looked at
 _INDEX = re.compile(r"test:(\d+)")

@@ -238,7 +238,7 @@ def test_impossible_options_are_refused(small, tmp_path, capsys, options, messag
     "options",
     [
         ["--epochs=x"],
-        ["--model=resnet"],
+        ["--model=vgg"],
         ["--dataset=cifar"],
         ["--recipe=none"],
         ["--x"],
@@ -285,7 +285,7 @@ def test_a_damaged_run_is_a_clear_error(tmp_path, capsys, content):
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("change", [{"model": "resnet"}, {"new": 1}])
+@pytest.mark.parametrize("change", [{"model": "vgg"}, {"new": 1}])
 def test_a_run_of_another_version_is_a_clear_error(tmp_path, capsys, trained, change):
     state = load_state(trained / folder.CHECKPOINT)
     state["setup"]["recipe"] |= change

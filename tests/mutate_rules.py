@@ -7,8 +7,9 @@ Every rule given to `defvjp`, `defvjp_argnums` or a short form of theirs (`deriv
 interchanged, a factor or a summand dropped, operands of a product interchanged, an axis
 moved. For each such mutant a fork of this process imports a copy of the library with
 the changed rule and runs the rows of `cases*.py` of its primitives; what survives these
-meets the other tests of its family. Results are appended to a file, so that a run can
-be interrupted and taken up again. Nothing in the repository is touched.
+meets those other tests of its family that call the changed function. Results are
+appended to a file, so that a run can be interrupted and taken up again. Nothing in the
+repository is touched.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ import time
 import traceback
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
@@ -43,7 +44,7 @@ REGISTERING: Final = {
     *("define_slopes", "special_pair"),
 }
 PRODUCTS: Final = {"matmul", "subtract", "divide", "solve", "over", "power", "product"}
-SECONDS: Final = 300  # a mutant that takes longer is counted as caught
+SECONDS: Final = 300  # of CPU; a mutant that takes longer is counted as caught
 # Where the rest of a family's tests are, beside its rows.
 OTHERS: Final = {
     "special": ("test_scipy_special.py", "test_scipy_special_points.py"),
@@ -289,7 +290,8 @@ def forked(work: Callable[[], str], seconds: float) -> str:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.dup2(null, 2)
-        signal.alarm(int(seconds))
+        # Not of the clock, which goes on where the machine is busy or this is stopped.
+        signal.setitimer(signal.ITIMER_PROF, seconds)
         try:
             answer = work()
         except BaseException as error:  # noqa: BLE001 (any means that it was caught)
@@ -351,30 +353,71 @@ def call_test(test: Any, case: Any) -> None:
         return
 
 
-def run_others(
-    mutant: Mutant, files: Sequence[str], root: Path, known: Sequence[str] = ()
-) -> str:
-    """Return the tests of some files that fail, beside those known to, by lines."""
+class Watch:
+    """A plugin of pytest that runs some tests alone and keeps which of them fail."""
+
+    def __init__(self, wanted: Collection[str] | None) -> None:
+        self.wanted = wanted
+        self.failed: list[str] = []
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        """Drop the other tests."""
+        if self.wanted is not None:
+            items[:] = [item for item in items if item.nodeid in self.wanted]
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Keep a failure."""
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+
+class Trace:
+    """A plugin of pytest that keeps which functions of `ops` each test calls."""
+
+    def __init__(self, root: Path) -> None:
+        self.inside = f"{root}/autograd_lite/ops/"
+        self.called: set[tuple[str, int]] = set()
+        self.tests: dict[str, list[tuple[str, int]]] = {}
+        self.seconds: dict[str, float] = {}
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Start to watch."""
+        self.called = set()
+        self.seconds[nodeid] = -time.process_time()
+        sys.settrace(self._call)
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """Keep what was called."""
+        sys.settrace(None)
+        self.tests[nodeid] = sorted(self.called)
+        self.seconds[nodeid] += time.process_time()
+
+    def _call(self, frame: Any, event: str, argument: Any) -> None:
+        code = frame.f_code
+        if code.co_filename.startswith(self.inside):
+            self.called.add((code.co_filename, code.co_firstlineno))
+
+
+def run_pytest(files: Sequence[str], root: Path, stop: bool, *plugins: Any) -> int:
+    """Run the tests of some files in this process; return pytest's code."""
     import pytest
-
-    sys.meta_path.insert(0, Finder(mutant, root))
-    failed: list[str] = []
-
-    class Watch:
-        def pytest_runtest_logreport(self, report: Any) -> None:
-            if report.failed:
-                failed.append(report.nodeid)
 
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
     options.append("--hypothesis-seed=0")  # what Hypothesis finds is no mutant's fault
-    options += [f"--deselect={name}" for name in known]
-    if mutant.kind:
-        options.append("-x")
+    options += ["-x"] if stop else []
     paths = [str(root / "tests" / file) for file in files]
-    code = pytest.main([*options, *paths], plugins=[Watch()])
+    return int(pytest.main([*options, *paths], plugins=[*plugins]))
+
+
+def run_others(mutant: Mutant, tests: Sequence[str], root: Path) -> str:
+    """Return the tests, of those named, that fail, by lines."""
+    sys.meta_path.insert(0, Finder(mutant, root))
+    watch = Watch(set(tests))
+    files = sorted({Path(name.split("::")[0]).name for name in tests})
+    code = run_pytest(files, root, True, watch)
     if code not in (0, 1):
-        failed.append(f"pytest ended with {code!r}")
-    return "\n".join(failed)
+        watch.failed.append(f"pytest ended with {code!r}")
+    return "\n".join(watch.failed)
 
 
 def others_of(mutant: Mutant) -> tuple[str, ...]:
@@ -384,11 +427,50 @@ def others_of(mutant: Mutant) -> tuple[str, ...]:
 
 
 @functools.cache
-def failing(files: tuple[str, ...], root: Path) -> list[str]:
-    """Return the tests of some files that fail without any change."""
-    same = unchanged("autograd_lite/ops/basic.py")
-    answer = forked(lambda: run_others(same, files, root), 3 * SECONDS)
-    return answer.split("\n") if answer else []
+def calls_of(files: tuple[str, ...], root: Path) -> dict[str, Any]:
+    """Return which functions the tests of some files call, and how long they take.
+
+    Without those that fail as it is. It is kept in a file beside the copy's own.
+    """
+    kept = root / f"calls-{hash_of(' '.join(files))}.json"
+    if not kept.exists():
+        forked(lambda: _trace(files, root, kept), 20 * SECONDS)
+    found: dict[str, Any] = json.loads(kept.read_text(encoding="utf8"))
+    return found
+
+
+def _trace(files: Sequence[str], root: Path, kept: Path) -> str:
+    watch, trace = Watch(None), Trace(root)
+    run_pytest(files, root, False, watch, trace)
+    tests = {k: v for k, v in trace.tests.items() if k not in watch.failed}
+    found = {"tests": tests, "seconds": trace.seconds, "failed": watch.failed}
+    kept.write_text(json.dumps(found), encoding="utf8")
+    return ""
+
+
+def tests_of(mutant: Mutant, root: Path) -> tuple[list[str], float]:
+    """Return the other tests that call a mutant's function, and their seconds.
+
+    All of them where none does: what is changed may run at import.
+    """
+    calls = calls_of(others_of(mutant), root)
+    path = root / mutant.file
+    tree = ast.parse(path.read_text(encoding="utf8"))
+    kinds = ast.FunctionDef | ast.Lambda
+    around = [
+        (node.lineno, node.end_lineno or node.lineno)
+        for node in ast.walk(tree)
+        if isinstance(node, kinds)
+        and node.lineno <= mutant.line <= (node.end_lineno or node.lineno)
+    ]
+    first, last = max(around, default=(0, 0))
+    names = [
+        name
+        for name, called in calls["tests"].items()
+        if any(file == str(path) and first <= at <= last for file, at in called)
+    ]
+    names = names or list(calls["tests"])
+    return names, sum(calls["seconds"][name] for name in names)
 
 
 # -- the run ---------------------------------------------------------------------------
@@ -408,6 +490,7 @@ def copied(root: Path) -> None:
 def prepare(root: Path) -> None:
     """Import what is slow to import and the same for all mutants."""
     sys.path[:0] = [str(root / "tests"), str(root)]
+    sys.dont_write_bytecode = False  # it is of use to the next fork
     os.chdir(root)
     for name in ("numpy", "numba", "scipy.special", "scipy.signal", "scipy.linalg"):
         importlib.import_module(name)
@@ -424,9 +507,8 @@ def judged(mutant: Mutant, root: Path) -> dict[str, Any]:
     by = forked(lambda: run_rows(mutant, root), SECONDS)
     stage = "rows"
     if by in ("", "no rows"):
-        files = others_of(mutant)
-        known = failing(files, root)
-        by = forked(lambda: run_others(mutant, files, root, known), SECONDS)
+        tests, needed = tests_of(mutant, root)
+        by = forked(lambda: run_others(mutant, tests, root), SECONDS + 2 * needed)
         stage = "others"
     seconds = round(time.perf_counter() - start, 2)
     found = {"killed": bool(by), "by": by, "stage": stage, "seconds": seconds}
@@ -444,7 +526,8 @@ def known(results: Path) -> dict[str, dict[str, Any]]:
 def run(todo: Sequence[Mutant], root: Path, results: Path) -> None:
     """Judge mutants one after another and append the records."""
     prepare(root)
-    for file in sorted({mutant.file for mutant in todo}):
+    seen = {record["file"] for record in known(results).values()}
+    for file in sorted({mutant.file for mutant in todo} - seen):
         same = unchanged(file)
         complaint = forked(lambda same=same: run_rows(same, root), SECONDS)
         if complaint not in ("", "no rows"):

@@ -11,6 +11,7 @@ from autograd_lite.errors import AutogradError
 from autograd_lite.testing import check_grads, check_primitive
 
 CHECKERS = {"check_grads": check_grads, "check_primitive": check_primitive}
+KINKED = ("x |x|", "squared hinge", "largest", "spread", "soft threshold")
 FAMILIES = """scale, sign, unbroadcast, transposed operand, wrong axis, window off by
 one, last element, ties, padding, stride, float32, second order, non-linear in g, dtype,
 alias, state""".replace("\n", " ").split(", ")
@@ -54,13 +55,20 @@ def test_what_rules_do_to_arrays_shows_in_first_order(fault):
         assert verdict_of(fault, order=1, modes=["rev"]) == "wrong"
 
 
+@each([f for f in FAULTS if f.family == "ties"])
+@pytest.mark.parametrize("mode", ["rev", "fwd"])
+def test_choices_at_ties_are_found_by_any_seed(fault, mode):
+    found = {verdict_of(fault, modes=[mode], seed=seed) for seed in range(1, 5)}
+    assert found == {"wrong"}
+
+
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
 @pytest.mark.parametrize("dtype", ["f8", "f4"])
 def test_the_right_rules_pass(function, dtype):
     """So that it is the fault that is found, not the function."""
     args = tuple([x.astype(dtype) if x.dtype.kind == "f" else x for x in function.args])
     report = check_grads(build(function, function.pull), args, report=True)
-    kinked = function.name in ("x |x|", "squared hinge", "largest")
+    kinked = function.name in KINKED
     assert report.verdict == ("not differentiable here" if kinked else "ok")
 
 

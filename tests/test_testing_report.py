@@ -113,6 +113,32 @@ def test_a_choice_at_a_tie_must_be_fair():
         assert report_of(largest_with(unfair), x, order=1).verdict == "wrong"
 
 
+@pytest.mark.parametrize("mode", ["rev", "fwd"])
+def test_a_choice_at_a_tie_is_judged_alike_whatever_the_seed(mode):
+    """Zero lies between the slopes from both sides of some directions, not of all."""
+    x = numpy.array([1.0, 2.0, 2.0, 2.0, 0.0])
+    settings = {"order": 1, "modes": [mode]}
+    for seed in range(6):
+        none = largest_with(lambda x, ans: 0 * x)
+        found = report_of(none, x, seed=seed, **settings)
+        assert found.verdict == "wrong", seed
+        halves = largest_with(lambda x, ans: (x == ans) / (x == ans).sum())
+        found = report_of(halves, x, seed=seed, **settings)
+        assert found.verdict == "not differentiable here", seed
+        assert "slope" in str(found)
+
+
+def test_a_report_says_why_a_choice_is_unfair():
+    x = numpy.array([2.0, 2.0, 0.5])
+    texts = [
+        str(report_of(largest_with(lambda x, ans: 0 * x), x, seed=seed))
+        for seed in range(6)
+    ]
+    assert any(
+        "neither one of the derivatives nearby nor a mixture" in t for t in texts
+    )
+
+
 def test_what_is_steep_or_curved_is_no_kink():
     for scale in (1e2, 1e4):
         assert report_of(lambda x, s=scale: np.sin(s * x), X).ok

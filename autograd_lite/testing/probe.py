@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import statistics
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -239,22 +240,32 @@ class Probe:
         floor = ROUNDING * self.eps * self.size + self.level.atol
         return self.level.tolerance(self.eps) * scale + floor
 
-    def unsteadiness(self, here: bool = True) -> float:
+    def unsteadiness(self) -> float:
         """Return how far the derivative moves when its arguments are rounded anew.
 
         That is the effect of rounding in the arguments and inside of the rules, while
-        a wrong rule stays wrong by the same amount. Without `here` only points nearby
-        are compared, as a rule may be wrong at this very point.
+        a wrong rule stays wrong by the same amount.
         """
-        found = [self.analytic(self.us)] if here else []
-        for _ in range(4):
-            errors = random_like(self.level.rng, self.xs)
-            xs = [
-                np.asarray(x + 2 * self.eps * abs(x) * e, x.dtype)
-                for x, e in zip(self.xs, errors, strict=True)
-            ]
-            found.append(dataclasses.replace(self, xs=xs).analytic(self.us))
+        found = [self.analytic(self.us), *[self._shaken(2.0) for _ in range(4)]]
         return max(finite(moved - found[0]) for moved in found)
+
+    def unsteadiness_nearby(self) -> float:
+        """Return the same of points nearby alone, as a rule may be wrong right here.
+
+        It may be so at ties, and some of the points may have them again: hence medians.
+        """
+        found = [self._shaken(4.0) for _ in range(7)]
+        middle = statistics.median(found)
+        return 2 * statistics.median(finite(moved - middle) for moved in found)
+
+    def _shaken(self, far: float) -> float:
+        """Return the derivative at arguments that differ by rounding errors."""
+        errors = random_like(self.level.rng, self.xs)
+        xs = [
+            np.asarray(x + far * self.eps * abs(x) * e, x.dtype)
+            for x, e in zip(self.xs, errors, strict=True)
+        ]
+        return dataclasses.replace(self, xs=xs).analytic(self.us)
 
     def widened(self) -> Probe | None:
         """Return the probe in double precision; None if it is so, or can't be."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from .kinks import is_fair_choice
+from .kinks import choice_of, is_fair_choice, refutations
 from .numerical import Estimate
 from .patterns import common_pattern
 from .probe import Probe, finite
@@ -23,6 +23,11 @@ SHARP: Final = 0.03  # the error bars of two slopes, as a share of their distanc
 ROUGH: Final = 1e-4  # noise, as a share of the values, in which no slope is wrong
 BENT: Final = 1e-3  # one-sided slopes this close are taken for one
 PLAIN: Final = 1e-5  # a relative error bar that is good enough to be printed
+PLAINLY: Final = "the derivative is wrong"
+UNFAIR: Final = (
+    "the derivative is wrong: there is a kink here, but it is neither one of the "
+    "derivatives nearby nor a mixture of them"
+)
 SAMPLE: Final = 64  # elements that are looked at one by one
 SHOWN: Final = 3
 
@@ -118,12 +123,12 @@ def _excused(probe: Probe, analytic: float, estimate: Estimate) -> Finding | Non
     )
     if not sides or (vague and not math.isfinite(analytic)):
         return finding_of(probe, INCONCLUSIVE, analytic, estimate, text=outside)
-    low, high = min(s.value for s in sides), max(s.value for s in sides)
-    slack = BARS * sum(s.error for s in sides) + probe.tolerance(low, high)
+    low, high, slack = _span(probe, sides)
     sharp = sum(s.error for s in sides) <= SHARP * (high - low)
     torn = len(sides) == 1 or (sharp and high - low > slack)
     if torn and low - slack <= analytic <= high + slack:
-        return _kink(probe, analytic, estimate, right, left)
+        unfair = _unfair(probe) if len(sides) == 2 else None
+        return unfair or _kink(probe, analytic, estimate, right, left)
     if len(sides) == 1:  # the slope of the other may change without end
         return finding_of(probe, INCONCLUSIVE, analytic, estimate, text=outside)
     if is_fair_choice(probe):
@@ -134,6 +139,37 @@ def _excused(probe: Probe, analytic: float, estimate: Estimate) -> Finding | Non
         )
         return finding_of(probe, KINK, analytic, estimate, text=text)
     return None
+
+
+def _span(probe: Probe, sides: list[Estimate]) -> tuple[float, float, float]:
+    """Return the least and the largest of slopes, and how far these may be off."""
+    low, high = min(s.value for s in sides), max(s.value for s in sides)
+    slack = BARS * sum(s.error for s in sides) + probe.tolerance(low, high)
+    return low, high, slack
+
+
+def _unfair(probe: Probe) -> Finding | None:
+    """Return that a derivative between the slopes from both sides is wrong after all.
+
+    It is if it is no mixture of derivatives nearby, and outside of the slopes in some
+    other direction.
+    """
+    choice = choice_of(probe)
+    if choice.fair:
+        return None
+    for turned in refutations(probe, choice):
+        analytic, sides = turned.analytic(turned.us), list(turned.slopes())
+        low, high, slack = _span(turned, sides)
+        if not low - slack <= analytic <= high + slack and _resolved(sides):
+            estimate = turned.numerical(turned.us, analytic)
+            return _condemn(turned, analytic, estimate, UNFAIR)
+    return None
+
+
+def _resolved(sides: list[Estimate]) -> bool:
+    """Return whether slopes are known well."""
+    largest = max(abs(s.value) for s in sides)
+    return sum(s.error for s in sides) <= SHARP * largest
 
 
 def _unresolved(
@@ -162,7 +198,7 @@ def _shaken(probe: Probe, analytic: float, estimate: Estimate) -> Finding | None
     Not at a kink, where any derivative moves.
     """
     probe = dataclasses.replace(probe, noise=0.0)
-    unsteady = STEADY * probe.unsteadiness(here=False)
+    unsteady = STEADY * probe.unsteadiness_nearby()
     allowed = probe.tolerance(analytic, estimate.value) + BARS * estimate.error
     gap = abs(analytic - estimate.value)
     if not gap <= allowed + unsteady or any(_crooked(probe) for _ in range(2)):
@@ -203,9 +239,10 @@ def _kink(
     return finding_of(probe, KINK, analytic, estimate, text=text, worst=worst)
 
 
-def _condemn(probe: Probe, analytic: float, estimate: Estimate) -> Finding:
+def _condemn(
+    probe: Probe, analytic: float, estimate: Estimate, text: str = PLAINLY
+) -> Finding:
     """Return which derivative is wrong, by how much, at which elements, and how."""
-    text = "the derivative is wrong"
     if not probe.xs or not any(x.size for x in probe.xs):
         return finding_of(probe, WRONG, analytic, estimate, text=text)
     leaf, at = worst_element(_gap(probe), probe.us)

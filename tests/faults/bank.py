@@ -302,12 +302,21 @@ def first_hit(weight: float) -> Pull:
     )
 
 
+def at_ends(more: float) -> Change:
+    """Return the change of a cotangent where the argument is 1 or -1."""
+    return lambda np, x_bar, g, ans, x: x_bar + g * where_zero(np, x * x - 1, more)
+
+
 TIES: list[Row] = [
     (f.TOP, "each tie gets all", lambda np, g, ans, x: (g * hits(np, x, ans),)),
     (f.TOP, "no tie gets any", lambda np, g, ans, x: (0 * g * x,)),
     (f.TOP, "the losers get it", lambda np, g, ans, x: (g * (1 - hits(np, x, ans)),)),
     (f.TOP, "negated", lambda np, g, ans, x: (-g * hits(np, x, ans) / 2,)),
     (f.TOP, "the losers get some", first_hit(0.5)),
+    (f.SPREAD, "no tie gets any", lambda np, g, ans, x: (0 * g * x,)),
+    (f.SPREAD, "negated", lambda np, g, ans, x: (-f.SPREAD.pull(np, g, ans, x)[0],)),
+    (f.SHRUNK, "1 at both ends", changed(f.SHRUNK, at_ends(1.0))),
+    (f.SHRUNK, "-1 at both ends", changed(f.SHRUNK, at_ends(-1.0))),
     (
         f.HINGE,
         "1 at the tie",

@@ -232,6 +232,29 @@ TOP = Function(
     lambda np, g, ans, x: (g * _share(np, np.stop(x), np.stop(ans)),),
     (TIES,),
 )
+SPREAD = Function(
+    "spread",
+    lambda np, x: np.amax(x, axis=-1, keepdims=True) - np.amin(x),
+    lambda np, g, ans, x: (
+        g * _share(np, np.stop(x), np.amax(np.stop(x)))
+        - g * _share(np, np.stop(x), np.amin(np.stop(x))),
+    ),
+    (numpy.array([3.0, 0.2, 3.0, 3.0, 0.2, 1.1]),),
+)
+
+
+def _outside(np: Any, x: Array) -> Array:
+    """Return 1 where |x| > 1, and a half at both ends."""
+    one = np.const(numpy.ones(x.shape), x)
+    return 0.5 * one * (x * x > 1) + 0.5 * one * (x * x >= 1)
+
+
+SHRUNK = Function(
+    "soft threshold",
+    lambda np, x: np.maximum(x - 1, 0 * x) - np.maximum(-x - 1, 0 * x),
+    lambda np, g, ans, x: (g * _outside(np, np.stop(x)),),
+    (numpy.array([1.0, -1.0, 0.4, 2.0, -1.7]),),
+)
 
 # -- complex -------------------------------------------------------------------------
 
@@ -249,5 +272,6 @@ FUNCTIONS = [
     *[CUBE, TANH, WAVE, ROOT, GAUSS, SIGNED_SQUARE],
     *[SOFTMAX, LOGSUMEXP, NORM, CENTRED, WEIGHTED],
     *[SCALE, BIAS, PER_ROW, DISTANCES, PRODUCT, SQUARED, INVERSE, SOLVE],
-    *[WINDOW, PADDED, STRIDED, RUNNING, HINGE, TOP, EXPONENTIAL, POWER],
+    *[WINDOW, PADDED, STRIDED, RUNNING, HINGE, TOP, SPREAD, SHRUNK],
+    *[EXPONENTIAL, POWER],
 ]

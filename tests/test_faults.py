@@ -13,7 +13,8 @@ from autograd_lite.testing import check_grads, check_primitive
 CHECKERS = {"check_grads": check_grads, "check_primitive": check_primitive}
 KINKED = ("x |x|", "squared hinge", "largest", "spread", "soft threshold")
 FAMILIES = """scale, sign, unbroadcast, transposed operand, wrong axis, window off by
-one, last element, ties, padding, stride, float32, second order, non-linear in g, dtype,
+one, last element, ties, padding, stride, float32, float32 inside, second
+order, non-linear in g, dtype,
 alias, state""".replace("\n", " ").split(", ")
 
 

@@ -434,14 +434,35 @@ def test_the_edge_of_the_domain():
         check_grads(np.sqrt, (x,), order=1)
 
 
-def test_noise_is_called_inconclusive():
-    @elementwise
-    def rough(x):
-        return numpy.sin(x) + 1e-2 * numpy.sin(1e9 * x)
+def rough(amplitude, factor=1.0):
+    """A sine with noise, and a multiple of its derivative."""
 
-    defvjp(rough, lambda ans, x: lambda g: g * np.cos(x))
+    @elementwise
+    def sine(x):
+        return numpy.sin(x) + amplitude * numpy.sin(1e9 * x)
+
+    defvjp(sine, lambda ans, x: lambda g: factor * g * np.cos(x))
+    return sine
+
+
+def test_noise_is_called_inconclusive():
     with pytest.warns(GradientCheckWarning, match="inconclusive"):
-        check_grads(rough, (X,), order=1, modes=["rev"])
+        check_grads(rough(1e-2), (X,), order=1, modes=["rev"])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_widens_the_error_bar(seed):
+    """What it leaves of the signal is compared, and nothing is right without one."""
+
+    def verdict(amplitude, factor):
+        fun = rough(amplitude, factor)
+        return check_grads(fun, (X,), order=1, seed=seed, report=True).verdict
+
+    assert verdict(1e-6, 1.0) == verdict(1e-5, 1.0) == "ok"
+    assert verdict(1e-6, 1.05) == verdict(1e-5, 1.3) == "wrong"
+    for factor in (1.3, 2.0, -1.0):
+        for amplitude in (1e-3, 1e-2, 0.1, 1.0):
+            assert verdict(amplitude, factor) in ("wrong", "inconclusive")
 
 
 # -- wrong use ------------------------------------------------------------------------

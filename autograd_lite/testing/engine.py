@@ -41,6 +41,7 @@ from .verdict import BARS, STEADY, finding_of, judge
 TINY: Final = 1e-6  # a step that should not leave the domain
 BLURRED: Final = 1e-2  # the share of the values that rounding may change
 BEND: Final = 1e-3  # one-sided slopes that differ by this share deserve a longer look
+DRAWS: Final = 4  # directions of which the steepest is looked at
 STRETCH: Final = -1024.0  # a power of 2, so that multiplying with it rounds nothing
 
 
@@ -93,7 +94,28 @@ def _check_mode(level: Level, mode: str) -> tuple[Finding, Arrays, Sequence[Any]
         given, free = (ws, us) if mode == "rev" else (us, ws)
         result = level.derived(mode)(*level.xs, *given)
         finding = _look(level, mode, given, free, result)
+        if finding.verdict == INCONCLUSIVE:
+            given, free, result = _steepest(level, mode)
+            finding = _look(level, mode, given, free, result)
     return finding, given, result
+
+
+def _steepest(level: Level, mode: str) -> tuple[Arrays, Arrays, Sequence[Any]]:
+    """Return, of some directions, those with the largest derivative, and its arrays.
+
+    In others the parts of a derivative cancel, and noise drowns what is left.
+    """
+    found, largest = None, -1.0
+    for _ in range(DRAWS):
+        ws = random_like(level.rng, level.ys)
+        us = _directions_inside(level, _directions(level, careful=False))
+        given, free = (ws, us) if mode == "rev" else (us, ws)
+        result = level.derived(mode)(*level.xs, *given)
+        size = finite(inner(result, levelled(level.rng, free, result)))
+        if found is None or size > largest:
+            found, largest = (given, free, result), size
+    assert found is not None
+    return found
 
 
 def _probe(level: Level, mode: str, given: Arrays, free: Arrays) -> Probe:
@@ -179,6 +201,7 @@ def _glance(probe: Probe, given: float) -> Finding | None:
         and bend <= BEND * scale + BARS * looked.rounding / estimate.step
         and (BARS * estimate.error <= looked.blunt * scale or looked.negligible(sharp))
         and (wide is None or abs(given - sharp) <= probe.tolerance(given, sharp))
+        and not looked.on_a_stair(estimate)
     ):
         return finding_of(looked, OK, sharp, estimate)
     return None

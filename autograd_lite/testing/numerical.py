@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 Function = Callable[[float], float]
 SHRINK = 4.0  # ratio of successive steps
 REFUTED = 10.0  # error bars, of both, that two estimates differ by
 LEVELS = 10  # steps of the ladder; the last one is 4**-9 of the first
+FITS = 7  # steps of a longer ladder of fits
+POINTS = 16  # of each of these fits, on either side
 
 
 class Estimate(NamedTuple):
@@ -54,6 +58,42 @@ def one_sided(fun: Function, noise: float, eps: float, sign: float) -> Estimate:
     """Return the derivative of `fun` at 0 from the right (`sign=1`) or left (-1)."""
     start = fun(0.0)
     return _ladder(lambda h: (fun(sign * h) - start) / (sign * h), 1, noise, eps, 0.0)
+
+
+def fitted(fun: Function, noise: float, eps: float) -> Estimate:
+    """Return the derivative of `fun` at 0 by lines through many of its values.
+
+    For noisy functions: noise averages out, and how far the values lie off a line tells
+    how much of it there is. A line is as far off as its slope is from a cubic's.
+
+    >>> import math
+    >>> rough = lambda t: round(math.sin(t), 6)
+    >>> estimate = fitted(rough, noise=1e-6, eps=1e-6)
+    >>> abs(estimate.value - 1) < 5 * estimate.error < 1e-2
+    True
+    """
+    spread = np.random.default_rng(0).uniform(0.2, 0.8, POINTS)
+    shares = (np.arange(POINTS) + spread) / POINTS
+    found = []
+    step = first_step(eps)
+    for _ in range(FITS):
+        values = [(fun(t) - fun(-t)) / 2 for t in (step * shares).tolist()]
+        if all(map(math.isfinite, values)):
+            found.append(_fit(shares, np.array(values), noise, step))
+        step /= SHRINK
+    return _best(found)
+
+
+def _fit(shares: Any, values: Any, noise: float, step: float) -> Estimate:
+    """Return the slope of the line through odd parts at shares of a step."""
+    slope = float(shares @ values / (shares @ shares))
+    powers = np.stack([shares, shares**3], axis=1)
+    cubic = np.linalg.lstsq(powers, values, rcond=None)[0]
+    rest = float(np.linalg.norm(values - slope * shares))
+    scatter = 2 * rest / math.sqrt(POINTS - 1)
+    error = max(scatter, noise) / float(np.linalg.norm(shares))
+    error = max(error, abs(slope - float(cubic[0])))
+    return Estimate(slope / step, error / step, step)
 
 
 def _ladder(

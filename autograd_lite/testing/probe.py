@@ -15,13 +15,14 @@ import numpy as np
 from ..forward import jvp_flat
 from ..reverse import new_tape, separate, slot_of
 from .frameworks import Foreign
-from .numerical import Estimate, central, one_sided
+from .numerical import Estimate, central, fitted, one_sided
 from .spaces import (
     EPS,
     Arrays,
     FlatFunction,
     as_double,
     epsilon,
+    epsilon_of,
     inner,
     like,
     move,
@@ -33,6 +34,8 @@ from .spaces import (
 # Largest machine epsilon of the arithmetic -> relative tolerance of a derivative.
 RTOL: Final = ((1e-12, 1e-6), (1e-5, 2e-4), (1.0, 2e-2))
 CLOSE: Final = 1e-6  # a step on which smooth functions are straight
+WIDE: Final = 1e-2  # one on which most of them are nearly so
+STAIRS: Final = 2  # steps of six that the values change in on stairs; at kinks in more
 ROUNDING: Final = 100.0  # machine epsilons of the result that a derivative may be off
 
 
@@ -91,6 +94,21 @@ class Level:
             return lambda *both: pulled_back(fun, both[:n], both[n:])
         return lambda *both: tuple(jvp_flat(fun, both[:n], both[n:])[1])
 
+    def grain(self, xs: Arrays) -> float:
+        """Return the machine epsilon of the coarsest numbers on the way to the results.
+
+        It is that of what a tape records; 0 of a function that isn't traced.
+        """
+        if self.rules is not None or isinstance(self.fun, Foreign):
+            return 0.0
+        tape = new_tape()
+        try:
+            self.fun(*[tape.input(x) for x in xs])
+            return epsilon_of([dtype for _, dtype in tape.avals if dtype.kind in "fc"])
+        finally:
+            tape.open = False
+            tape.release()
+
     def tolerance(self, eps: float) -> float:
         """Return the relative tolerance for arithmetic of this machine epsilon."""
         if self.rtol is not None:
@@ -116,6 +134,7 @@ class Probe:
     us: Arrays
     ws: Arrays
     noise: float = 0.0  # found by `measured`, in the weighted results
+    grain: float = 0.0  # found there too: the machine epsilon of what is inside
     blurred: float = 0.0  # the share of the results that low precision changed
 
     def derivative(self, us: Arrays) -> Sequence[Any]:
@@ -169,7 +188,7 @@ class Probe:
     def negligible(self, a: float) -> bool:
         """Return whether a derivative is no more than rounding makes of a zero."""
         size = max(self.size, self.level.base)
-        return abs(a) <= ROUNDING * self.eps * size + self.level.atol
+        return abs(a) <= ROUNDING * self.precision * size + self.level.atol
 
     def confirmed(self, analytic: float, estimate: Estimate) -> bool:
         """Return whether the complex step agrees with a derivative.
@@ -207,22 +226,55 @@ class Probe:
         with np.errstate(all="ignore"):
             return inner(self.level.fun(*move(self.xs, us, step)), self.ws)
 
+    def on_a_stair(self, estimate: Estimate) -> bool:
+        """Return whether values are equal for want of digits in what is inside.
+
+        Then they differ a little further away, on both sides. At kinks on one alone.
+        """
+        if estimate.value != 0.0 or self.grain or self.noise:
+            return False
+        if self.level.grain(self.xs) > self.eps:
+            return True
+        return estimate.step < CLOSE and _changes(self._row(CLOSE)) > 3
+
+    def _row(self, step: float) -> Any:
+        """Return seven values around this point."""
+        return np.array([self.value(self.us, k * step) for k in range(-3, 4)])
+
+    def fitted(self) -> Estimate:
+        """Return the derivative by fits to many values: for noisy functions."""
+        half_a_digit = self.eps * self.size / 2  # what stairs hide
+        return fitted(lambda t: self.value(self.us, t), half_a_digit, self.eps)
+
+    def unmeasured(self) -> Probe:
+        """Return the probe without its noise, as a kink looks like noise."""
+        return dataclasses.replace(self, noise=0.0, grain=0.0)
+
     def measured(self) -> Probe:
         """Return the probe with its noise measured: rounding may be worse than known.
 
         High differences of a smooth function at close points are next to zero, so that
         what remains is noise (R. Hamming, "Introduction to applied numerical analysis",
-        1971). Functions that compute in float32 inside are found out in this way.
+        1971). Functions that compute in float32 inside are found out in this way. In
+        float16 they are stairs, and the points must be further apart than a step.
         """
-        values = [self.value(self.us, k * CLOSE) for k in range(-3, 4)]
+        close, values = CLOSE, self._row(CLOSE)
+        while _changes(values) <= STAIRS and close < WIDE:
+            close *= 8
+            values = self._row(close)
         rest = np.abs(np.diff(values, 4)).max() / math.sqrt(70)
-        return dataclasses.replace(self, noise=finite(2 * float(rest)))
+        grain = self.level.grain(self.xs)
+        return dataclasses.replace(self, noise=finite(2 * float(rest)), grain=grain)
 
     @functools.cached_property
     def eps(self) -> float:
-        """The machine epsilon of the arithmetic."""
-        known = epsilon([*self.xs, *self.ys])
-        return min(max(known, self.noise / (self.size or 1.0)), 0.1)
+        """The machine epsilon of the arithmetic, as far as values are concerned."""
+        return min(max(self.precision, self.noise / (self.size or 1.0)), 0.1)
+
+    @functools.cached_property
+    def precision(self) -> float:
+        """The same of derivatives, which don't see the noise in values."""
+        return max(epsilon([*self.xs, *self.ys]), self.grain)
 
     @functools.cached_property
     def size(self) -> float:
@@ -237,7 +289,7 @@ class Probe:
     def tolerance(self, a: float, b: float) -> float:
         """Return how far apart two values of the derivative may be."""
         scale = max(finite(a), finite(b))
-        floor = ROUNDING * self.eps * self.size + self.level.atol
+        floor = ROUNDING * self.precision * self.size + self.level.atol
         return self.level.tolerance(self.eps) * scale + floor
 
     def unsteadiness(self) -> float:
@@ -292,6 +344,11 @@ class Probe:
         with np.errstate(all="call", call=lambda kind, flag: seen.append(kind)):
             self.level.derived(self.mode)(*self.xs, *self.given)
         return any(kind in ("overflow", "underflow") for kind in seen)
+
+
+def _changes(values: Any) -> int:
+    """Return how many values differ from the one before."""
+    return int(np.count_nonzero(np.diff(values)))
 
 
 def apart(ys: Sequence[Any], others: Sequence[Any]) -> float:

@@ -150,6 +150,11 @@ def epsilon(xs: Sequence[Any]) -> float:
     return max([_epsilon(x.dtype.char) for x in xs], default=0.0)
 
 
+def epsilon_of(dtypes: Sequence[np.dtype[Any]]) -> float:
+    """Return the largest machine epsilon of the dtypes."""
+    return max([_epsilon(dtype.char) for dtype in dtypes], default=0.0)
+
+
 @functools.cache
 def _epsilon(char: str) -> float:
     return float(np.finfo(char).eps)

@@ -20,6 +20,7 @@ BARS: Final = 5.0  # how many error bars a numerical derivative may be off
 STEADY: Final = 5.0  # how many times the effect of rounding is excused
 NEARER: Final = 0.1  # how much nearer one numerical derivative is than another
 SHARP: Final = 0.03  # the error bars of two slopes, as a share of their distance
+NOISY: Final = 1e-12  # noise, as a share of the values, that isn't float64's
 ROUGH: Final = 1e-4  # noise, as a share of the values, in which no slope is wrong
 BENT: Final = 1e-3  # one-sided slopes this close are taken for one
 PLAIN: Final = 1e-5  # a relative error bar that is good enough to be printed
@@ -36,21 +37,44 @@ def judge(probe: Probe, analytic: float) -> Finding:
     """Compare a derivative with the numerical one along the probe's direction."""
     estimate = probe.numerical(probe.us, analytic, probe.tolerance(analytic, 0.0) / 10)
     first = estimate
-    if not agrees(probe, analytic, estimate):  # a longer look before it is condemned
+    # a longer look before it is condemned
+    if not agrees(probe, analytic, estimate) or probe.on_a_stair(estimate):
         probe = probe.measured()
         estimate = probe.numerical(probe.us, analytic)
-    if not agrees(probe, analytic, estimate):
+    if agrees(probe, analytic, estimate):
+        torn = _torn(probe, analytic, estimate)
+        if torn or not _dull(probe, analytic, estimate):
+            return torn or finding_of(probe, OK, analytic, estimate)
+    probe, estimate = _refined(probe, analytic, estimate)
+    if agrees(probe, analytic, estimate):
         return (
-            _excused(probe, analytic, estimate)
-            or _unresolved(probe, analytic, estimate, first)
-            or _shaken(probe, analytic, estimate)
-            or _condemn(probe, analytic, estimate)
+            _torn(probe, analytic, estimate)
+            or _doubt(probe, analytic, estimate)
+            or finding_of(probe, OK, analytic, estimate)
         )
     return (
-        _torn(probe, analytic, estimate)
-        or _doubt(probe, analytic, estimate)
-        or finding_of(probe, OK, analytic, estimate)
+        _excused(probe, analytic, estimate)
+        or _unresolved(probe, analytic, estimate, first)
+        or _shaken(probe, analytic, estimate)
+        or _condemn(probe, analytic, estimate)
     )
+
+
+def _dull(probe: Probe, analytic: float, estimate: Estimate) -> bool:
+    """Return whether an error bar is so wide that agreement means nothing."""
+    scale = probe.scale(analytic, estimate.value)
+    sharp = BARS * estimate.error <= probe.blunt * scale
+    return not sharp and not probe.negligible(analytic)
+
+
+def _refined(
+    probe: Probe, analytic: float, estimate: Estimate
+) -> tuple[Probe, Estimate]:
+    """Return a better estimate, where the values are so noisy that there is one."""
+    noisy = probe if probe.noise or probe.grain else probe.measured()
+    if noisy.eps < NOISY:
+        return probe, estimate
+    return noisy, min(noisy.fitted(), estimate, key=lambda e: e.error)
 
 
 def finding_of(
@@ -90,8 +114,7 @@ def _torn(probe: Probe, analytic: float, estimate: Estimate) -> Finding | None:
 
 def _doubt(probe: Probe, analytic: float, estimate: Estimate) -> Finding | None:
     """Return that nothing can be said, if the agreement means nothing."""
-    scale = probe.scale(analytic, estimate.value)
-    if BARS * estimate.error <= probe.blunt * scale or probe.negligible(analytic):
+    if not _dull(probe, analytic, estimate):
         return None
     if probe.confirmed(analytic, estimate):
         return None
@@ -179,7 +202,7 @@ def _unresolved(
 
     `first` is from shorter steps, as no noise was known yet.
     """
-    rough = probe.eps > max(ROUGH, 100 * dataclasses.replace(probe, noise=0.0).eps)
+    rough = probe.eps > max(ROUGH, 100 * probe.precision)
     if not rough and not abs(analytic - first.value) < NEARER * abs(
         first.value - estimate.value
     ):
@@ -197,7 +220,7 @@ def _shaken(probe: Probe, analytic: float, estimate: Estimate) -> Finding | None
 
     Not at a kink, where any derivative moves.
     """
-    probe = dataclasses.replace(probe, noise=0.0)
+    probe = probe.unmeasured()
     unsteady = STEADY * probe.unsteadiness_nearby()
     allowed = probe.tolerance(analytic, estimate.value) + BARS * estimate.error
     gap = abs(analytic - estimate.value)

@@ -364,6 +364,25 @@ def in_single() -> Iterator[Row]:
         yield single(function), "times 1.001", changed(function, times(1.001))
 
 
+def single_inside() -> Iterator[Row]:
+    """Yield wrong rules of functions whose values have the noise of float32."""
+    for function in (f.SINGLE_TANH, f.SINGLE_PRODUCT, f.SINGLE_LOGSUMEXP):
+        for factor in (1.01, 2.0, -1.0, 0.0):
+            yield function, f"times {factor}", changed(function, times(factor))
+        yield function, "one row off by 1 %", changed(function, first_row(1.01))
+    yield (
+        f.SINGLE_PRODUCT,
+        "operand not transposed",
+        lambda np, g, ans, x, y: (g @ y, x.T @ g),
+    )
+
+
+def first_row(factor: float) -> Change:
+    """Return the change of the first row by a factor."""
+    factors = numpy.array([[factor], [1.0], [1.0]])
+    return lambda np, x_bar, *_: x_bar * np.const(factors[: x_bar.shape[0]], x_bar)
+
+
 SECOND: list[Row] = [
     (f.CUBE, "x held constant", lambda np, g, ans, x: (g * 3 * np.stop(x * x),)),
     (f.CUBE, "one x constant", lambda np, g, ans, x: (g * 3 * x * np.stop(x),)),
@@ -425,6 +444,7 @@ FAULTS = [
     *family("last element", *places()),
     *family("ties", *TIES),
     *family("float32", *in_single()),
+    *family("float32 inside", *single_inside()),
     *family("second order", *SECOND),
     *family("non-linear in g", *nonlinear()),
     *family("dtype", *dtypes()),

@@ -211,6 +211,52 @@ def noisy() -> Iterator[Calm]:
                 yield Calm("noise", label, fun, (x,), (*HARD, *KINK))
 
 
+# -- low precision inside --------------------------------------------------------------
+
+W: Final = numpy.random.default_rng(9).standard_normal((6, 6)) / 2
+
+INSIDE: Final[dict[str, Unary]] = {
+    "tanh": lambda np, x: np.tanh(x),
+    "square": lambda np, x: x * x,
+    "mean of squares": lambda np, x: np.sum(x * x) / math.prod(x.shape),
+    "exp": lambda np, x: np.exp(x),
+    "logsumexp": lambda np, x: np.log(np.sum(np.exp(x))),
+    "softmax": lambda np, x: np.exp(x) / np.sum(np.exp(x)),
+    "norm": lambda np, x: np.sqrt(np.sum(x * x)),
+    "layer": lambda np, x: np.tanh(np.const(W, x) @ x),
+    "two layers": lambda np, x: np.const(W, x) @ np.tanh(np.const(W, x) @ x),
+    "relu layer": lambda np, x: np.sum(np.maximum(np.const(W, x) @ x, 0 * x)),
+    "polynomial": lambda np, x: x**4 - 3 * x**2 + x,
+}
+
+
+def low_inside() -> Iterator[Calm]:
+    """Yield functions of float64 arrays that compute in float32 or float16 inside."""
+    rng = numpy.random.default_rng(10)
+    for name, fun in INSIDE.items():
+        for low in ("float32", "float16"):
+            for outer in DTYPES:
+                for turn in range(2):
+                    x = numbers(rng).astype(outer)
+                    expected = OK if low == "float32" else HARD
+                    yield Calm(
+                        "low precision inside",
+                        f"{name} in {low} of {outer}, {turn}",
+                        lambda np, x, f=fun, low=low: f(np, np.cast(x, low)) + 0 * x,
+                        (x,),
+                        expected,
+                    )
+    captured = W.astype("float32")
+    for turn in range(3):
+        x = numbers(rng)
+        yield Calm(
+            "low precision inside",
+            f"captures float32, {turn}",
+            lambda np, x: np.tanh(np.asarray(captured) @ np.cast(x, "float32")),
+            (x,),
+        )
+
+
 # -- kinks ----------------------------------------------------------------------------
 
 KINKED: Final[dict[str, Unary]] = {
@@ -341,6 +387,7 @@ CALM: Final = [
     *complexes(),
     *empties(),
     *noisy(),
+    *low_inside(),
     *kinks(),
     *near_kinks(),
     *second_order_kinks(),

@@ -256,6 +256,34 @@ SHRUNK = Function(
     (numpy.array([1.0, -1.0, 0.4, 2.0, -1.7]),),
 )
 
+# -- in float32 inside, whatever comes in ----------------------------------------------
+
+
+def _single(np: Any, x: Array) -> Array:
+    return np.cast(x, "float32")
+
+
+SINGLE_TANH = Function(
+    "tanh in float32",
+    lambda np, x: np.tanh(_single(np, x)) + 0 * x,
+    lambda np, g, ans, x: (g * (1 - ans * ans),),
+    (X,),
+)
+SINGLE_PRODUCT = Function(
+    "product in float32",
+    lambda np, x, y: _single(np, x) @ _single(np, y) + 0 * x,
+    lambda np, g, ans, x, y: (g @ y.T, x.T @ g),
+    (SQUARE, OTHER),
+)
+SINGLE_LOGSUMEXP = Function(
+    "logsumexp in float32",
+    lambda np, x: (
+        np.log(np.sum(np.exp(_single(np, x)), axis=-1, keepdims=True)) + 0 * x
+    ),
+    lambda np, g, ans, x: (np.sum(g, axis=-1, keepdims=True) * np.exp(x - ans),),
+    (X,),
+)
+
 # -- complex -------------------------------------------------------------------------
 
 EXPONENTIAL = Function(
@@ -273,5 +301,5 @@ FUNCTIONS = [
     *[SOFTMAX, LOGSUMEXP, NORM, CENTRED, WEIGHTED],
     *[SCALE, BIAS, PER_ROW, DISTANCES, PRODUCT, SQUARED, INVERSE, SOLVE],
     *[WINDOW, PADDED, STRIDED, RUNNING, HINGE, TOP, SPREAD, SHRUNK],
-    *[EXPONENTIAL, POWER],
+    *[SINGLE_TANH, SINGLE_PRODUCT, SINGLE_LOGSUMEXP, EXPONENTIAL, POWER],
 ]

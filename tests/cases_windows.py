@@ -67,6 +67,17 @@ CASES = [
         note="parts",
     ),
     Case(
+        mixing.mix,
+        normal((2, 3, 7, 5)),
+        lambda x, axis, taps: spec.along(
+            spec.sliding_matrix(7, 3, 2, (1, 2), 2, True, (1, 0)),
+            spec.along(spec.linear_matrix(3, 7, False), x, 1),
+            2,
+        ),
+        {"axis": 1, "taps": (LARGER, WIDE)},
+        note="two axes",
+    ),
+    Case(
         mixing.window_winners,
         apart((2, 6, 5, 3)),
         winners,

@@ -7,7 +7,7 @@ has no gradient, and read by `pick`, which is linear; its VJP is `place`.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -27,10 +27,32 @@ def _kernels() -> ModuleType:
     return kernels
 
 
+@cache
+def _tiles() -> ModuleType:
+    from ..kernels import mixing_tiles as kernels
+
+    return kernels
+
+
+@lru_cache(maxsize=1024)
+def _table(taps: Any, turned: bool) -> Any:
+    return _tiles().table(*tables.rows(taps, turned))
+
+
 @primitive
 def mix(x: Any, *, axis: int, taps: Any, turned: bool = False) -> Any:
-    """Return the matrix `taps` of `ops.taps`, or its transpose, along an axis."""
-    return _kernels().mix(x, axis, *tables.rows(taps, turned))
+    """Return the matrix `taps` of `ops.taps`, or its transpose, along an axis.
+
+    Of a pair of them, the second is for the axis that follows.
+    """
+    if type(taps) is not tuple:
+        return _kernels().mix(x, axis, *tables.rows(taps, turned))
+    matrices = [_table(axis_taps, turned) for axis_taps in taps]
+    if all(matrices) and _tiles().fits(x):
+        return _tiles().mix_pair(np.ascontiguousarray(x), axis, *matrices)
+    for i, axis_taps in enumerate(taps):
+        x = _kernels().mix(x, axis + i, *tables.rows(axis_taps, turned))
+    return x
 
 
 def _mix_vjp(ans: Any, x: Any, *, axis: int, taps: Any, turned: bool = False) -> Any:
@@ -102,9 +124,13 @@ def windows_max(x: Any, taps: Any) -> tuple[Any, Any]:
 
 def along_each(x: Any, first: int, taps: Any) -> Any:
     """Apply one description after the other to the axes from `first` on."""
-    for i, axis_taps in enumerate(taps):
-        if not _is_identity(axis_taps):
-            x = mix(x, axis=first + i, taps=axis_taps)
+    waiting = [(i, t) for i, t in enumerate(taps, start=first) if not _is_identity(t)]
+    while waiting:
+        axis, axis_taps = waiting.pop()
+        if waiting and waiting[-1][0] == axis - 1:
+            axis, before = waiting.pop()
+            axis_taps = (before, axis_taps)
+        x = mix(x, axis=axis, taps=axis_taps)
     return x
 
 

@@ -16,6 +16,7 @@ from . import (
     conv_fast,
     depthwise,
     dilated,
+    grouped,
     memory,
     one_channel,
     plain,
@@ -58,11 +59,12 @@ def _weight_grad(x: Array, g: Array, size: Geometry) -> Array:
     return _kernel(WEIGHT_GRAD, x.dtype, size)(x, g, size)
 
 
-# Dilated and grouped convolutions are made of others, which the tables choose again.
+# Dilated convolutions are made of others, which the tables choose again.
 FORWARD: Final[Table] = (
     (pointwise.fits, pointwise.forward),
     (dilated.fits, partial(dilated.forward, _forward)),
-    (depthwise.fits, partial(depthwise.forward, _forward)),
+    (depthwise.fits, depthwise.forward),
+    (grouped.fits, grouped.forward),
     (winograd.fits, winograd.forward),
     (tiles_fit, conv_fast.forward),
     (_always, plain.conv_forward),
@@ -71,7 +73,8 @@ FORWARD: Final[Table] = (
 INPUT_GRAD: Final[Table] = (
     (pointwise.fits, pointwise.input_grad),
     (dilated.fits, partial(dilated.input_grad, _input_grad)),
-    (depthwise.fits, partial(depthwise.input_grad, _input_grad)),
+    (depthwise.fits, depthwise.input_grad),
+    (grouped.fits, grouped.input_grad),
     (winograd.fits, winograd.input_grad),
     (one_channel.fits, one_channel.input_grad),
     (tiles_fit, conv_fast.input_grad),
@@ -81,7 +84,8 @@ INPUT_GRAD: Final[Table] = (
 WEIGHT_GRAD: Final[Table] = (
     (pointwise.fits, pointwise.weight_grad),
     (dilated.fits, partial(dilated.weight_grad, _weight_grad)),
-    (depthwise.fits, partial(depthwise.weight_grad, _weight_grad)),
+    (depthwise.fits, depthwise.weight_grad),
+    (grouped.fits, grouped.weight_grad),
     (winograd.fits, winograd.weight_grad),
     (tiles_fit, conv_fast.weight_grad),
     (_always, plain.conv_weight_grad),

@@ -6,14 +6,10 @@ The channels are the vectors here, of the image and of the weights alike: the ti
     C[i] = start[i] + sum of A[i, outer, inner] * B[outer, inner],    lane by lane.
 
 As in `conv_fast` one tile does all three contractions, by the same passes.
-
-A grouped convolution is a sum of depthwise ones, over the input channels of a group.
-Where groups are large, it is rather an ordinary convolution for each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any, Final
 
@@ -33,11 +29,9 @@ from .conv_fast import (
     phases,
 )
 from .conv_tiles import frame_rows
-from .geometry import Geometry, geometry
+from .geometry import Geometry
 from .launch import Array, Launch, compiled, launch, run
 from .micro import REAL, Emitter, Loop, Tile, emitted, machine, read_tile, started
-
-Kernel = Callable[..., Array]
 
 # As in conv_fast: bytes of an image that a task works on, pieces to cut the work into.
 _BLOCK_BYTES: Final = 1 << 17
@@ -48,9 +42,6 @@ _CHUNKS: Final = 8
 # Pixels whose sums a tile holds: few sizes, as each is compiled. The last tile of a row
 # overlaps the one before if it has to.
 _PIXELS: Final = (8, 4)
-
-# Weights of a group per tap, from which on it is worth a convolution of its own.
-_LARGE_GROUP: Final = 64
 
 
 @emitted
@@ -260,13 +251,22 @@ def _plan_weight_grad(
     return launches, (tasks, size.r, room, size.k)
 
 
-def _forward(x: Array, w: Array, b: Array | None, size: Geometry) -> Array:
+def fits(size: Geometry, dtype: np.dtype) -> bool:
+    """Tell whether each channel is a group, without dilation, and there are tiles."""
+    alone = size.groups == size.c == size.k > 1 and size.dh == size.dw == 1
+    tiles = dtype in REAL and machine() is not None
+    return alone and tiles and min(size.output_shape) > 0
+
+
+def forward(x: Array, w: Array, b: Array | None, size: Geometry) -> Array:
+    """Convolve each channel of `x: (n, h, w, c)` with its own of `w: (r, s, 1, c)`."""
     y = memory.empty(size.output_shape, x.dtype)
     run(_plan_forward(size, x.itemsize, b is not None), x, w, x if b is None else b, y)
     return y
 
 
-def _input_grad(g: Array, w: Array, size: Geometry) -> Array:
+def input_grad(g: Array, w: Array, size: Geometry) -> Array:
+    """Return the cotangent of the input; g and w are contiguous."""
     met = sum(step.ho * step.wo for step in input_grad_passes(size))
     empty = memory.empty if met == size.h * size.w else memory.zeros
     gx = empty(size.input_shape, g.dtype)
@@ -284,113 +284,9 @@ def _turned(w: Array, size: Geometry) -> Array:
     return np.concatenate([w[:0].ravel(), *parts])
 
 
-def _weight_grad(x: Array, g: Array, size: Geometry) -> Array:
+def weight_grad(x: Array, g: Array, size: Geometry) -> Array:
+    """Return the cotangent of the weights; x and g are contiguous."""
     launches, shape = _plan_weight_grad(size, x.itemsize)
     partial = memory.zeros(shape, x.dtype)
     run(launches, x, g, x, partial)
     return partial[:, :, : size.s].sum(0).reshape(size.kernel_shape)
-
-
-# -- groups ------------------------------------------------------------------------
-
-
-def fits(size: Geometry, dtype: np.dtype) -> bool:
-    """Tell whether there are groups, no dilation, and a machine known to `micro`."""
-    usual = size.groups > 1 and size.dh == size.dw == 1 and dtype in REAL
-    return usual and machine() is not None and min(*size.output_shape, size.c) > 0
-
-
-def _widths(size: Geometry) -> tuple[int, int]:
-    """Return the input and the output channels of a group."""
-    return size.c // size.groups, size.k // size.groups
-
-
-def _are_large(size: Geometry) -> bool:
-    c, k = _widths(size)
-    return c * k >= _LARGE_GROUP
-
-
-@lru_cache(maxsize=1024)
-def _single(size: Geometry, c: int, k: int, groups: int) -> Geometry:
-    """Return the geometry with other channels and groups."""
-    shape, kernel = (*size.input_shape[:3], c), (size.r, size.s, c // groups, k)
-    padding = ((size.top, size.bottom), (size.left, size.right))
-    return geometry(shape, kernel, (size.sh, size.sw), padding, (1, 1), groups)
-
-
-def _channel(x: Array, j: int, size: Geometry) -> Array:
-    """Return for each output channel the input channel j of its group."""
-    c, k = _widths(size)
-    if c == k == 1:
-        return x
-    return np.ascontiguousarray(np.repeat(x[..., j::c], k, axis=-1))
-
-
-def forward(
-    kernel: Kernel, x: Array, w: Array, b: Array | None, size: Geometry
-) -> Array:
-    """Convolve in groups; large ones by `kernel(x, w, b, size)`."""
-    c, k = _widths(size)
-    if _are_large(size):
-        part = _single(size, c, k, 1)
-        y = memory.empty(size.output_shape, x.dtype)
-        for group in range(size.groups):
-            at, to = (
-                slice(group * c, (group + 1) * c),
-                slice(group * k, (group + 1) * k),
-            )
-            pixels = np.ascontiguousarray(x[..., at])
-            weights = np.ascontiguousarray(w[..., to])
-            y[..., to] = kernel(pixels, weights, None if b is None else b[to], part)
-        return y
-    part = _single(size, size.k, size.k, size.k)
-    y = _forward(_channel(x, 0, size), np.ascontiguousarray(w[:, :, 0]), b, part)
-    for j in range(1, c):
-        weights = np.ascontiguousarray(w[:, :, j])
-        y += _forward(_channel(x, j, size), weights, None, part)
-    return y
-
-
-def input_grad(kernel: Kernel, g: Array, w: Array, size: Geometry) -> Array:
-    """Return the cotangent of the input; of large groups by `kernel(g, w, size)`."""
-    c, k = _widths(size)
-    gx = memory.empty(size.input_shape, g.dtype)
-    if _are_large(size):
-        part = _single(size, c, k, 1)
-        for group in range(size.groups):
-            at, to = (
-                slice(group * c, (group + 1) * c),
-                slice(group * k, (group + 1) * k),
-            )
-            cotangent = np.ascontiguousarray(g[..., to])
-            gx[..., at] = kernel(cotangent, np.ascontiguousarray(w[..., to]), part)
-        return gx
-    part = _single(size, size.k, size.k, size.k)
-    for j in range(c):
-        found = _input_grad(g, np.ascontiguousarray(w[:, :, j]), part)
-        if k > 1:
-            found = found.reshape(*found.shape[:3], size.groups, k).sum(4)
-        if c == 1:
-            return found
-        gx[..., j::c] = found
-    return gx
-
-
-def weight_grad(kernel: Kernel, x: Array, g: Array, size: Geometry) -> Array:
-    """Return the cotangent of the weights; of large groups by `kernel(x, g, size)`."""
-    c, k = _widths(size)
-    gw = memory.empty(size.kernel_shape, x.dtype)
-    if _are_large(size):
-        part = _single(size, c, k, 1)
-        for group in range(size.groups):
-            at, to = (
-                slice(group * c, (group + 1) * c),
-                slice(group * k, (group + 1) * k),
-            )
-            pixels = np.ascontiguousarray(x[..., at])
-            gw[..., to] = kernel(pixels, np.ascontiguousarray(g[..., to]), part)
-        return gw
-    part = _single(size, size.k, size.k, size.k)
-    for j in range(c):
-        gw[:, :, j] = _weight_grad(_channel(x, j, size), g, part)[:, :, 0]
-    return gw

@@ -15,6 +15,7 @@ import numpy as np
 from llvmlite import ir
 from numba import get_num_threads, prange, types
 
+from .denormals import flush, restore
 from .jit import callback, parallel, serial
 from .micro import emitted
 
@@ -57,8 +58,10 @@ def _share(task, params, tasks, scratch_bytes, cleared, a, b, c, d, part, parts)
         memory[:] = 0
     scratch = memory.ctypes.data
     scratch += -scratch % _CACHE_LINE
+    modes = flush()
     for index in range(part * tasks // parts, (part + 1) * tasks // parts):
         _call(task, params, a, b, c, d, scratch, index)
+    restore(modes)
     # Numba frees an array after its last use, which the address alone is not.
     memory[0] = 0
 

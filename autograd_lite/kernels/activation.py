@@ -8,6 +8,7 @@ import numpy as np
 from numba import prange
 
 from . import memory
+from .denormals import flush, restore
 from .jit import CHUNK, PARALLEL_FROM, elementwise, parallel, serial
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -111,6 +112,7 @@ def _largest(z):
 
 @serial
 def _row_loss(z, label, smoothing):
+    modes = flush()
     largest = _largest(z)
     total = level = z.dtype.type(0)
     for j in range(z.size):
@@ -119,6 +121,7 @@ def _row_loss(z, label, smoothing):
     loss = np.log(total) + largest - (1 - smoothing) * z[label]
     if smoothing:
         loss -= smoothing * level / z.size
+    restore(modes)
     return loss
 
 
@@ -135,6 +138,7 @@ def _cross_entropy_backward(g, logits, labels, smoothing, out):
 
 @elementwise
 def _row_backward(g, z, label, smoothing, out):
+    modes = flush()
     largest = _largest(z)
     total = z.dtype.type(0)
     for j in range(z.size):
@@ -144,3 +148,4 @@ def _row_backward(g, z, label, smoothing, out):
     for j in range(z.size):
         out[j] = g * (out[j] / total - uniform)
     out[label] -= g * z.dtype.type(1 - smoothing)
+    restore(modes)

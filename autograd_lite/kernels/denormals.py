@@ -77,6 +77,21 @@ def flush(typing_context: Any) -> Any:
 
 
 @emitted
+def exact(typing_context: Any) -> Any:
+    """Take denormals for what they are: for a task that compares and does no more.
+
+    What called the task restores the modes.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        bits = _X86_BITS if _is_x86() else _ARM_BITS
+        _write(builder, builder.and_(_read(builder), _WORD(~bits)))
+        return context.get_dummy_value()
+
+    return types.void(), emit
+
+
+@emitted
 def restore(typing_context: Any, modes: Any) -> Any:
     """Set the modes that `flush` returned."""
 

@@ -16,6 +16,7 @@ import numpy as np
 from numba import prange
 
 from . import memory
+from .denormals import flush, restore
 from .jit import CHUNK, PARALLEL_FROM, elementwise, parallel, serial
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -121,9 +122,11 @@ def _normalise_rows(x, gamma, beta, y, means, inverses, eps, first, last):
 
 @serial
 def _normalise_items(x, gamma, beta, y, means, inverses, eps, first, last):
+    modes = flush()
     groups = means.shape[1]
     if groups == x.shape[1] == 1 and x.shape[2] <= LONGEST_ROW:
         _normalise_rows(x, gamma, beta, y, means, inverses, eps, first, last)
+        restore(modes)
         return
     c = x.shape[2]
     width = max(1, c // groups)
@@ -139,6 +142,7 @@ def _normalise_items(x, gamma, beta, y, means, inverses, eps, first, last):
             means[n, group] = mean[group * width]
             inverses[n, group] = scale[group * width]
         _scale_and_shift(x[n], near, factor, beta, y[n])
+    restore(modes)
 
 
 @parallel
@@ -188,10 +192,12 @@ def _backward_rows(g, x, gamma, means, inverses, x_bar, gz_sum, g_sum, first, la
 
 @serial
 def _backward_items(g, x, gamma, means, inverses, x_bar, gz_sum, g_sum, first, last):
+    modes = flush()
     groups = means.shape[1]
     if groups == x.shape[1] == 1 and x.shape[2] <= LONGEST_ROW:
         rest = (gz_sum, g_sum, first, last)
         _backward_rows(g, x, gamma, means, inverses, x_bar, *rest)
+        restore(modes)
         return
     c = x.shape[2]
     width = max(1, c // groups)
@@ -219,6 +225,7 @@ def _backward_items(g, x, gamma, means, inverses, x_bar, gz_sum, g_sum, first, l
         near_a[:] = a
         near_b[:] = b
         _combine(g[n], x[n], gamma, mean, inverse, near_a, near_b, x_bar[n])
+    restore(modes)
 
 
 @parallel

@@ -25,7 +25,8 @@ from .conv_fast import (
 from .geometry import Geometry, geometry
 from .jit import serial
 from .launch import Array, Launch, compiled, launch, run
-from .micro import REAL, Tile, clear, copy_row, machine, multiply
+from .micro import REAL, Tile, machine, multiply
+from .moves import clear, copy_row
 
 # Bytes of an image that a task works on, or that it sums over at a time; pieces to cut
 # a batch into, each with its own sum of weight gradients. As in conv_fast.

@@ -13,6 +13,7 @@ import numpy as np
 from numba import prange
 
 from . import memory
+from .denormals import flush, restore
 from .jit import PARALLEL_FROM, parallel, serial, split
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -37,6 +38,7 @@ def mix(x: Array, axis: int, pointers: Array, indices: Array, weights: Array) ->
 
 @serial
 def _mix_row(x, y, a, i, pointers, indices, weights):
+    modes = flush()
     first, last = pointers[i], pointers[i + 1]
     count = y.shape[2]
     if last - first >= 2:  # most rows have two entries: one pass over y
@@ -54,6 +56,7 @@ def _mix_row(x, y, a, i, pointers, indices, weights):
         u, here = x.dtype.type(weights[p]), indices[p]
         for k in range(count):
             y[a, i, k] += u * x[a, here, k]
+    restore(modes)
 
 
 @parallel

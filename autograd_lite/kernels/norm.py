@@ -17,6 +17,7 @@ import numpy as np
 from numba import prange
 
 from . import memory
+from .denormals import flush, restore
 from .jit import CHUNK, PARALLEL_FROM, elementwise, parallel, serial
 from .moves import whole_registers
 
@@ -114,6 +115,7 @@ def _moments(x, means, deviations, block):
 
 @serial
 def _block_moments(x, mean, deviation):
+    modes = flush()
     total = np.zeros(x.shape[1], x.dtype)
     for i in range(x.shape[0]):
         for k in range(x.shape[1]):
@@ -131,6 +133,7 @@ def _block_moments(x, mean, deviation):
     for k in range(x.shape[1]):
         mean[k] += np.float64(residue[k]) / x.shape[0]
         deviation[k] = total[k] - np.float64(residue[k]) ** 2 / x.shape[0]
+    restore(modes)
 
 
 @serial
@@ -182,6 +185,7 @@ def _normalise(x, mean, scale, shift, rectified, y, block):
 @elementwise
 def _block_normalise(x, mean, scale, shift, rectified, y):
     whole_registers()
+    modes = flush()
     zero = x.dtype.type(0)
     for i in range(x.shape[0]):
         if rectified:
@@ -191,6 +195,7 @@ def _block_normalise(x, mean, scale, shift, rectified, y):
         else:
             for k in range(x.shape[1]):
                 y[i, k] = _at(x[i, k], mean[k], scale[k], shift[k])
+    restore(modes)
 
 
 @parallel
@@ -210,6 +215,7 @@ def _correlate(g, x, mean, scale, shift, rectified, g_sums, gx_sums, block):
 @elementwise
 def _block_correlate(g, x, mean, scale, shift, rectified, g_sum, gx_sum):
     whole_registers()
+    modes = flush()
     zero = x.dtype.type(0)
     for i in range(x.shape[0]):
         if rectified:
@@ -222,6 +228,7 @@ def _block_correlate(g, x, mean, scale, shift, rectified, g_sum, gx_sum):
             for k in range(x.shape[1]):
                 g_sum[k] += g[i, k]
                 gx_sum[k] += g[i, k] * (x[i, k] - mean[k])
+    restore(modes)
 
 
 @parallel
@@ -239,6 +246,7 @@ def _combine(g, x, mean, scale, shift, rectified, slope, offset, x_bar, block):
 @elementwise
 def _block_combine(g, x, mean, scale, shift, rectified, slope, offset, x_bar):
     whole_registers()
+    modes = flush()
     zero = x.dtype.type(0)
     for i in range(x.shape[0]):
         for k in range(x.shape[1]):
@@ -248,3 +256,4 @@ def _block_combine(g, x, mean, scale, shift, rectified, slope, offset, x_bar):
                 received = zero if value <= zero else received
             rest = slope[k] * (x[i, k] - mean[k]) + offset[k]
             x_bar[i, k] = scale[k] * received - rest
+    restore(modes)

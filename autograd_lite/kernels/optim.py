@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 from numba import prange
 
+from .denormals import flush, restore
 from .jit import CHUNK, PARALLEL_FROM, elementwise, parallel, serial
 from .moves import whole_registers
 
@@ -55,9 +56,11 @@ def scale(u, factor):
 @elementwise
 def _scale(u, factor):
     whole_registers()
+    modes = flush()
     factor = u.dtype.type(factor)
     for i in range(u.size):
         u[i] *= factor
+    restore(modes)
 
 
 @parallel
@@ -74,9 +77,11 @@ def add_scaled(u, x, factor):
 @elementwise
 def _add_scaled(u, x, factor):
     whole_registers()
+    modes = flush()
     factor = u.dtype.type(factor)
     for i in range(u.size):
         u[i] += factor * x[i]
+    restore(modes)
 
 
 @elementwise
@@ -102,9 +107,11 @@ def descend(target, u, p, lr, decay):
 @elementwise
 def _descend(u, p, lr, decay):
     whole_registers()
+    modes = flush()
     lr, decay = u.dtype.type(lr), u.dtype.type(decay)
     for i in range(u.size):
         u[i] = -lr * (u[i] + decay * p[i])
+    restore(modes)
 
 
 @parallel
@@ -123,6 +130,7 @@ def momentum(target, u, trace, lr, decay, nesterov):
 @elementwise
 def _momentum(u, trace, lr, decay, nesterov):
     whole_registers()
+    modes = flush()
     real = u.dtype.type
     tiny, zero = _tiny(u), real(0)
     lr, decay = real(lr), real(decay)
@@ -131,6 +139,7 @@ def _momentum(u, trace, lr, decay, nesterov):
         trace[i] = moment
         ahead = u[i] + decay * moment
         u[i] = -lr * (ahead if nesterov else moment)
+    restore(modes)
 
 
 @parallel
@@ -149,6 +158,7 @@ def adam(target, u, m, v, lr, b1, b2, eps, step):
 @elementwise
 def _adam(u, m, v, lr, b1, b2, eps, step):
     whole_registers()
+    modes = flush()
     real = u.dtype.type
     tiny, zero = _tiny(u), real(0)
     rate = real(lr / (1 - b1**step))
@@ -160,6 +170,7 @@ def _adam(u, m, v, lr, b1, b2, eps, step):
         m[i] = mean
         v[i] = square
         u[i] = -rate * mean / (np.sqrt(square) * correction + eps)
+    restore(modes)
 
 
 @parallel
@@ -199,6 +210,7 @@ def rmsprop(target, u, v, lr, decay, eps):
 @elementwise
 def _rmsprop(u, v, lr, decay, eps):
     whole_registers()
+    modes = flush()
     real = u.dtype.type
     tiny, zero = _tiny(u), real(0)
     lr, decay, fresh, eps = real(lr), real(decay), real(1 - decay), real(eps)
@@ -206,6 +218,7 @@ def _rmsprop(u, v, lr, decay, eps):
         square = _flush(decay * v[i] + fresh * u[i] * u[i], tiny, zero)
         v[i] = square
         u[i] = -lr * u[i] / (np.sqrt(square) + eps)
+    restore(modes)
 
 
 @parallel

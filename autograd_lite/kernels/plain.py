@@ -8,6 +8,7 @@ import numpy as np
 from numba import prange
 
 from . import memory
+from .denormals import flush, restore
 from .geometry import Geometry
 from .jit import parallel, serial
 from .launch import Array
@@ -83,6 +84,7 @@ def forward(x, w, y, window):
     sh, sw, top, left, dh, dw, groups = window
     n, ho, wo, _ = y.shape
     for task in prange(n * ho):
+        modes = flush()
         image, i = _split(task, ho)
         for r in range(w.shape[0]):
             row = i * sh + r * dh - top
@@ -93,6 +95,7 @@ def forward(x, w, y, window):
                     for j in range(first, last):
                         pixel = x[image, row, j * sw + offset]
                         _add_pixel(pixel, w[r, s], y[image, i, j], groups)
+        restore(modes)
 
 
 @parallel
@@ -101,6 +104,7 @@ def input_grad(g, w, gx, window):
     sh, sw, top, left, dh, dw, groups = window
     n, ho, wo, _ = g.shape
     for image in prange(n):
+        modes = flush()
         for i in range(ho):
             for r in range(w.shape[0]):
                 row = i * sh + r * dh - top
@@ -112,6 +116,7 @@ def input_grad(g, w, gx, window):
                             target = gx[image, row, j * sw + offset]
                             pixel = g[image, i, j]
                             _add_pixel_transposed(target, w[r, s], pixel, groups)
+        restore(modes)
 
 
 @parallel
@@ -121,6 +126,7 @@ def weight_grad(x, g, gw, window):
     n, ho, wo, _ = g.shape
     taps_s, channels = gw.shape[1], gw.shape[2]
     for task in prange(gw.shape[0] * taps_s * channels):
+        modes = flush()
         tap, channel = _split(task, channels)
         r, s = _split(tap, taps_s)
         target, offset = gw[r, s, channel], s * dw - left
@@ -132,6 +138,7 @@ def weight_grad(x, g, gw, window):
                     for j in range(first, last):
                         pixel = x[image, row, j * sw + offset]
                         _add_outer(target, pixel, g[image, i, j], channel, groups)
+        restore(modes)
 
 
 @parallel

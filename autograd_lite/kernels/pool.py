@@ -19,6 +19,7 @@ import numpy as np
 from numba import prange
 
 from . import memory, pool_2x2
+from .denormals import flush, restore
 from .jit import PARALLEL_FROM, parallel, serial, split
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -316,6 +317,7 @@ def _share(r, s, window, count_include_pad):
 
 @serial
 def _avg_row(x, y, n, i, window, stride, start, count_include_pad):
+    modes = flush()
     top = i * stride[0] - start[0]
     r0, r1 = _clip(top, window[0], x.shape[1])
     for j in range(y.shape[2]):
@@ -329,6 +331,7 @@ def _avg_row(x, y, n, i, window, stride, start, count_include_pad):
                 for k in range(y.shape[3]):
                     mean[k] += values[k]
         mean *= x.dtype.type(_share(r1 - r0, s1 - s0, window, count_include_pad))
+    restore(modes)
 
 
 @parallel
@@ -344,6 +347,7 @@ def _avg_pool(x, y, window, stride, start, count_pad):
 
 @serial
 def _spread_row(g, x_bar, n, at, window, stride, start, count_include_pad):
+    modes = flush()
     x_bar[n, at] = 0
     first, end = _covering(at, window[0], stride[0], start[0], g.shape[1])
     for i in range(first, end):
@@ -356,6 +360,7 @@ def _spread_row(g, x_bar, n, at, window, stride, start, count_include_pad):
                 target = x_bar[n, at, left + s]
                 for k in range(g.shape[3]):
                     target[k] += g[n, i, j, k] * share
+    restore(modes)
 
 
 @parallel

@@ -16,6 +16,7 @@ from typing import Any, Final
 from llvmlite import ir
 from numba import types
 
+from .denormals import exact
 from .launch import Array, Launch, compiled, launch, run
 from .micro import REAL, emitted, machine
 from .moves import clear
@@ -172,6 +173,7 @@ def _forward_task(tile: tuple[int, ...]) -> int:
     size, itemsize = tile[0], tile[1]
 
     def task(p, x, unused, y, code, scratch, index):
+        exact()
         h, row, ho, wo, pixel, blocks, height = p[0], p[1], p[2], p[3], p[4], p[5], p[6]
         image, first = index // blocks, index % blocks * height
         for i in range(first, min(first + height, ho)):

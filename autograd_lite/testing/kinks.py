@@ -22,6 +22,7 @@ from .spaces import Arrays, as_double, inner, magnitudes, move, random_like
 NEIGHBOURS: Final = (16, 32, 64)  # points that are tried before each look at them
 NEAR: Final = 3e-4  # their distance, relative to each element
 BLURRED: Final = 5e-3  # how far derivatives may change over that distance
+SHORT: Final = 2.0**-8  # a step from them, as a share of that distance
 AXES: Final = 16  # directions that a derivative in forward mode is known by
 TRIALS: Final = 4  # random directions in which a derivative may be refuted
 
@@ -47,7 +48,7 @@ def is_fair_choice(probe: Probe) -> bool:
 
 def choice_of(probe: Probe) -> Choice:
     """Return the derivative among those of verified points nearby."""
-    probe = probe.unmeasured()
+    probe = _by_reverse_mode(probe.unmeasured())
     axes = None if probe.mode == "rev" else _axes(probe)
     claimed = _coordinates(probe, axes)
     found: list[Any] = []
@@ -72,7 +73,39 @@ def choice_of(probe: Probe) -> Choice:
             signs = random_like(probe.level.rng, probe.xs)
         else:
             signs = _next(probe, signs, vector, claimed)
-    return Choice(False, claimed, found, axes)
+    return Choice(_in_the_midst(found, claimed), claimed, found, axes)
+
+
+def _in_the_midst(found: list[Any], claimed: Any) -> bool:
+    """Return whether a choice is like many derivatives, element by element.
+
+    Where many kinks meet, the points nearby have more derivatives than can be looked
+    at: if most of those seen differ, that the choice is no mixture of them says little.
+    """
+    if len(found) < NEIGHBOURS[0]:
+        return False
+    vectors = np.stack(found, axis=1)
+    limit = BLURRED * float(np.abs(vectors).max(initial=0.0))
+    kinds: list[Any] = []
+    for vector in found:
+        if all(np.abs(vector - other).max(initial=0.0) > limit for other in kinds):
+            kinds.append(vector)
+    inside = (claimed >= vectors.min(1) - limit) & (claimed <= vectors.max(1) + limit)
+    return 2 * len(kinds) > len(found) and bool(inside.all())
+
+
+def _by_reverse_mode(probe: Probe) -> Probe:
+    """Return the probe in reverse mode, if that gives the same derivative.
+
+    Its elements tell which arguments lie at a kink, where slopes along some directions
+    of many leave one guessing.
+    """
+    if probe.mode == "rev" or probe.level.rules is not None:
+        return probe
+    twin = dataclasses.replace(probe, mode="rev")
+    forward, reverse = probe.analytic(probe.us), twin.analytic(probe.us)
+    same = abs(forward - reverse) <= probe.tolerance(forward, reverse)
+    return twin if same else probe
 
 
 def refutations(probe: Probe, choice: Choice) -> Iterator[Probe]:
@@ -158,11 +191,18 @@ def _verified(
         there = dataclasses.replace(probe, xs=xs, ys=probe.level.fun(*xs))
         found = there.derivative(there.us)
         analytic = inner(found, there.free)
-        estimate, _ = there.glance()
-        allowed = there.tolerance(analytic, estimate.value) + 5 * estimate.error
-    if not abs(analytic - estimate.value) <= allowed:
+        # Kinks of other elements may be near: a short step does not cross them.
+        right = any(_confirms(there, analytic, h) for h in (0.0, distance * SHORT))
+    if not right:
         return None, analytic
     return _vector(found) if axes is None else _coordinates(there, axes), analytic
+
+
+def _confirms(probe: Probe, analytic: float, step: float) -> bool:
+    """Return whether one difference, of this step, agrees with a derivative."""
+    estimate, _ = probe.glance(h=step)
+    allowed = probe.tolerance(analytic, estimate.value) + 5 * estimate.error
+    return abs(analytic - estimate.value) <= allowed
 
 
 def _next(probe: Probe, signs: Arrays, vector: Any, claimed: Any) -> Arrays:

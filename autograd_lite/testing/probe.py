@@ -154,13 +154,13 @@ class Probe:
         noise = self.rounding + self.eps * finite(expected)
         return central(lambda t: self.value(us, t), noise, self.eps, enough)
 
-    def glance(self) -> tuple[Estimate, float]:
+    def glance(self, h: float = 0.0) -> tuple[Estimate, float]:
         """Return one central difference, and half the gap of the one-sided slopes.
 
         Two values of the function only: enough to see that a derivative is right, as
         no wrong one comes so close by chance, but not to condemn it.
         """
-        h = QUICK * self.eps ** (1 / 3)
+        h = h or QUICK * self.eps ** (1 / 3)
         right, left = self.value(self.us, h), self.value(self.us, -h)
         bend = abs(right - 2 * inner(self.ys, self.ws) + left) / (2 * h)
         error = self.rounding / h + h * bend

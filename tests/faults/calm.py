@@ -295,6 +295,27 @@ def kinks() -> Iterator[Calm]:
             yield Calm("kink", f"{name}, {turn}", fun, (x,), KINK)
 
 
+def many_kinks() -> Iterator[Calm]:
+    """Yield networks whose biases are zero, where parts of the images are black.
+
+    All their units that see nothing but black are at a kink, as at the first step of
+    training: far more than there are points nearby that could be looked at.
+    """
+    for seed in range(4):
+        rng = numpy.random.default_rng(seed)
+        images = rng.random((12, 5)) * (numpy.arange(12) % 3 == 0)[:, None]
+        w, v = rng.normal(size=(5, 8)), rng.normal(size=(8, 12))
+        weights = rng.normal(size=12)
+
+        def loss(np, w, b, v, c, images=images, weights=weights):
+            x = np.asarray(images) @ w + b
+            x = np.where(x > 0, x, 0 * x) @ v + c
+            return np.sum(np.tanh(np.sum(np.where(x > 0, x, 0 * x), 0) * 0.1) * weights)
+
+        args = w, numpy.zeros(8), v, numpy.zeros(12)
+        yield Calm("kink", f"network at its start, {seed}", loss, args, KINK)
+
+
 def near_kinks() -> Iterator[Calm]:
     """Yield functions next to a kink: they have a derivative there."""
     rng = numpy.random.default_rng(6)
@@ -389,6 +410,7 @@ CALM: Final = [
     *noisy(),
     *low_inside(),
     *kinks(),
+    *many_kinks(),
     *near_kinks(),
     *second_order_kinks(),
     *edges(),

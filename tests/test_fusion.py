@@ -673,3 +673,20 @@ def test_arrays_leaked_from_fused_functions_are_refused():
     nn.fused(lambda x: kept.append(x))(np.ones(3))
     with pytest.raises(LeakedTracerError, match="_NoTape has ended"):
         kept[0] + 1
+
+
+@needs_tiles
+@pytest.mark.parametrize(
+    "padding", [((2, 0), (0, 1)), ((0, 1), (2, 0)), ((1, 2), (2, 1))]
+)
+def test_sides_that_are_padded_unevenly(padding):
+    x, w, b = example(c=2)
+    window = (2, 2)
+
+    def loss(x, w, b):
+        y = layer(x, w, b, window, padding=padding)
+        return (y * np.cos(np.arange(y.size).reshape(y.shape))).sum()
+
+    every = grad(loss, (0, 1, 2))
+    assert_same(every(x, w, b), unfused(every, x, w, b))
+    check_grads(loss, (x, w, b), order=2)

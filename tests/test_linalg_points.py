@@ -9,6 +9,7 @@ import autograd_lite.numpy as anp
 from autograd_lite import grad, jvp, vjp
 from autograd_lite.errors import AmbiguousGradientError
 from autograd_lite.numpy import linalg
+from autograd_lite.testing import check_grads
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -207,3 +208,41 @@ def test_rectangles_without_elements(shape):
         y, pullback = vjp(fun, x)
         assert_same(y, fun(x))
         assert pullback(y)[0].shape == shape
+
+
+# -- parts of a decomposition, and complex matrices ------------------------------------
+
+
+def matrix(kind, shape=(3, 3), seed=0):
+    """A normal matrix, real or complex."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=shape)
+    return x + 1j * rng.normal(size=shape) if kind == "complex" else x
+
+
+WEIGHTS = np.array([1.0, -2.0, 0.5])
+
+
+@pytest.mark.parametrize("kind", ["real", "complex"])
+def test_eigenvalues_alone(kind):
+    def weighted(x):
+        w, _ = linalg.eigh((x + anp.conj(x).T) / 2)
+        return (w * WEIGHTS).sum()
+
+    check_grads(weighted, (matrix(kind),), order=1)
+
+
+@pytest.mark.parametrize("kind", ["real", "complex"])
+@pytest.mark.parametrize("shape", [(3, 3), (4, 3), (3, 5)])
+def test_singular_values_alone(kind, shape):
+    def weighted(x):
+        return (linalg.svd(x, full_matrices=False)[1] * WEIGHTS).sum()
+
+    check_grads(weighted, (matrix(kind, shape),), order=1)
+
+
+@pytest.mark.parametrize("kind", ["real", "complex"])
+def test_second_derivative_of_the_determinant_of_a_singular_matrix(kind):
+    x = matrix(kind)
+    x[2] = x[0] - 2 * x[1]
+    check_grads(lambda x: anp.real(linalg.det(x) * (1 - 2j)), (x,), order=2)

@@ -47,21 +47,34 @@ PRODUCTS: Final = {"matmul", "subtract", "divide", "solve", "over", "power", "pr
 SECONDS: Final = 300  # of CPU; a mutant that takes longer is counted as caught
 # Where the rest of a family's tests are, beside its rows.
 OTHERS: Final = {
-    "special": ("test_scipy_special.py", "test_scipy_special_points.py"),
+    "special": (
+        *("test_scipy_special.py", "test_scipy_special_points.py"),
+        "test_scipy_stats.py",
+    ),
     "fft": ("test_fft.py",),
     "conv": (
         *("test_batching_kernels.py", "test_batching_cases.py"),
-        *("test_kernels_conv.py", "test_nn.py"),
+        *("test_kernels_conv.py", "test_nn.py", "test_nn_convolution.py"),
     ),
-    "windows": ("test_nn.py",),
-    "pool": ("test_kernels_pool.py", "test_nn.py"),
+    "fused": ("test_fusion.py",),
+    "windows": ("test_nn.py", "test_nn_pooling.py"),
+    "sliding": ("test_nn.py", "test_nn_pooling.py"),
+    "pool": ("test_kernels_pool.py", "test_nn.py", "test_nn_pooling.py"),
     "layers": ("test_policy.py", "test_kernels_nn.py", "test_nn.py"),
-    "normalise": ("test_kernels_nn.py", "test_nn.py"),
-    "mixing": ("test_kernels_nn.py", "test_nn.py"),
+    "normalise": ("test_kernels_nn.py", "test_nn.py", "test_nn_layers.py"),
+    "mixing": ("test_kernels_nn.py", "test_nn.py", "test_nn_layers.py"),
     "signal": ("test_scipy_signal.py",),
+    "scan": (
+        *("test_scipy_signal.py", "test_numpy_folds.py", "test_ops_awkward.py"),
+        "test_rules_points.py",
+    ),
+    "reduce": (
+        *("test_scipy_special.py", "test_ops_awkward.py", "test_policy.py"),
+        "test_numpy_folds.py",
+    ),
     "": (
-        *("test_ops_awkward.py", "test_policy.py"),
-        *("test_linalg.py", "test_linalg_points.py"),
+        *("test_ops_awkward.py", "test_policy.py", "test_rules_points.py"),
+        *("test_linalg.py", "test_linalg_points.py", "test_scipy_linalg.py"),
     ),
 }
 
@@ -571,7 +584,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--files", default="", help="only files whose path has this")
     parser.add_argument("--list", action="store_true", help="print, run nothing")
     parser.add_argument("--summary", action="store_true", help="of earlier results")
-    parser.add_argument("--again", action="store_true", help="survivors once more")
+    parser.add_argument(
+        "--again", action="store_true", help="survivors once more, no others"
+    )
     options = parser.parse_args(arguments)
     results = options.results.absolute()
     root = options.copy.absolute()
@@ -582,8 +597,9 @@ def main(arguments: Sequence[str]) -> None:
         return
     records = known(results)
     if not options.summary:
-        done = {k for k, r in records.items() if r["killed"] or not options.again}
-        todo = [m for m in every if m.key not in done]
+        survivors = {key for key, record in records.items() if not record["killed"]}
+        wanted = survivors if options.again else {m.key for m in every} - {*records}
+        todo = [m for m in every if m.key in wanted]
         run(todo[: options.limit], root, results)
         records = known(results)
     print(summary([records[m.key] for m in every if m.key in records]))

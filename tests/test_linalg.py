@@ -441,8 +441,20 @@ def test_a_line_has_but_one_direction(shape):
 def test_what_depends_on_the_basis(shape, dtype):
     x = normal(*shape, dtype=dtype)
     weights = normal(5, 3)
-    with pytest.raises(AmbiguousGradientError, match="full_matrices=False"):
-        grad(lambda x: anp.sum(anp.real(null_space(x) * weights)))(x)
+    for scale in (1e-9, 1.0, 1e9):
+        with pytest.raises(AmbiguousGradientError, match="full_matrices=False"):
+            grad(lambda x, s=scale: s * anp.sum(anp.real(null_space(x) * weights)))(x)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e9])
+def test_what_does_not_depend_on_the_basis_may_be_of_any_size(scale):
+    x, weights = normal(5, 2), normal(5, 5, seed=3)
+
+    def projected(x):
+        basis = null_space(x)
+        return anp.sum((basis @ adjoint(basis)) * weights)
+
+    close(grad(lambda x: scale * projected(x))(x) / scale, grad(projected)(x))
 
 
 def test_vmap_of_a_null_space():

@@ -123,6 +123,23 @@ def test_values_have_a_gradient_when_equal(fun):
     close(grad(lambda x: anp.sum(fun(x)))(EQUAL), np.eye(3))
 
 
+@pytest.mark.parametrize("dtype", [float, complex])
+@pytest.mark.parametrize("shape", [(3, 3), (3, 2), (2, 3), (2, 3, 3)])
+def test_values_beside_vectors_have_the_gradient_of_values_alone(shape, dtype):
+    x = normal(*shape, dtype=dtype, seed=4)
+    weights = normal(*np.linalg.svdvals(x).shape, seed=5)
+
+    def weighed(fun):
+        return grad(lambda x: anp.sum(fun(x) * weights))(x)
+
+    beside = weighed(lambda x: linalg.svd(x, full_matrices=False)[1])
+    close(beside, weighed(linalg.svdvals))
+    u, _, vh = np.linalg.svd(x, full_matrices=False)
+    close(beside, ((u * weights[..., None, :]) @ vh).conj())
+    if shape[-1] == shape[-2]:
+        close(weighed(lambda x: linalg.eigh(x)[0]), weighed(linalg.eigvalsh))
+
+
 def test_vectors_of_a_zero_singular_value_have_no_gradient():
     x = np.outer([1.0, 2, 3], [1.0, -1])
     with pytest.raises(AmbiguousGradientError, match="is zero"):
@@ -161,6 +178,28 @@ def test_determinant_of_singular_matrices():
     close(grad(linalg.det)(zero), zero)
     rank_two = np.diag([1.0, 1.0, 0.0])  # with equal singular values
     close(grad(linalg.det)(rank_two), np.diag([0.0, 0, 1]))
+
+
+def test_second_derivative_of_complex_singular_determinants():
+    a, b = normal(3, 2, dtype=complex), normal(2, 3, dtype=complex, seed=1)
+    for x in (a @ b, np.stack([a @ b, normal(3, 3, dtype=complex)])):
+        check_grads(lambda x: linalg.det(x), (x,))
+
+
+def test_second_derivative_of_large_ill_conditioned_determinants():
+    """The size of a matrix says nothing of its condition."""
+    u, v = np.linalg.qr(X)[0], np.linalg.qr(X.T)[0]
+    x = u * [1.0, 0.5, 0.25, 1e-13] @ v
+    weights = normal(4, 4, seed=7)
+
+    def change(x):
+        return grad(lambda x: anp.sum(grad(linalg.det)(x) * weights))(x)
+
+    expected = change(u * [1.0, 0.5, 0.25, 0.0] @ v)
+    for scale in (1e-6, 1.0, 1e6):
+        np.testing.assert_allclose(
+            change(scale * x), scale**2 * expected, atol=1e-9 * scale**2
+        )
 
 
 def _swapped(w):

@@ -203,6 +203,48 @@ def test_quantiles_undo_distributions(inverse, forward, at):
     assert np.abs(found[:-1]).max() < 1e-9 * max(1, abs(at[-1]))
 
 
+# -- ends, and what lies beyond the first period --------------------------------------
+
+
+@pytest.mark.parametrize("name", ["ellipkinc", "ellipeinc"])
+def test_incomplete_elliptic_integrals_of_any_angle(name):
+    fun, complete = getattr(special, name), getattr(special, name[:6])
+    for m in (0.3, 0.8, -1.5):
+        assert grad(fun, 1)(0.0, m) == 0
+        for phi in (2.5, 4.0, -7.0, 30.0):
+            check_grads(fun, (phi, m), order=1)
+        for turns in (1, -2, 5):  # they grow by twice the complete one with each turn
+            more = grad(fun, 1)(0.4 + turns * np.pi, m) - grad(fun, 1)(0.4, m)
+            np.testing.assert_allclose(more, 2 * turns * grad(complete)(m), rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "a, slope", [(0.5, np.inf), (1.0, 1.0), (1.5, 0.0), (3.0, 0.0)]
+)
+def test_incomplete_gamma_functions_at_zero(a, slope):
+    with np.errstate(all="ignore"):
+        assert grad(special.gammainc, 1)(a, 0.0) == slope
+        assert grad(special.gammaincc, 1)(a, 0.0) == -slope
+
+
+def test_zeta_in_float32_is_that_of_double_precision():
+    """The terms of its series are large and cancel."""
+    for s in (1.5, 2.0, 4.0):
+        for q in (0.5, 1.0, 7.5):
+            expected = grad(lambda s, q: special.zeta(s, q), (0, 1))(s, q)
+            pair = np.float32(s), np.float32(q)
+            found = grad(lambda s, q: special.zeta(s, q), (0, 1))(*pair)
+            np.testing.assert_allclose(found, expected, rtol=3e-7)
+    for s in (-3.5, -1.5, 0.5, 1.5, 3.0, 8.0):
+        found = grad(special.zeta)(np.float32(s))
+        np.testing.assert_allclose(found, grad(special.zeta)(s), rtol=1e-6)
+
+
+@pytest.mark.parametrize("s", [-2.5, -0.5, 1.5, 2.0, 5.0])
+def test_second_derivative_of_riemanns_zeta(s):
+    check_grads(special.zeta, (np.array([s]),))
+
+
 # -- what is not there ----------------------------------------------------------------
 
 

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from .probe import Level, Probe, finite
+from .probe import Ends, Level, Probe, finite
 from .report import INCONCLUSIVE, KINK, OK, VERDICTS, WRONG, Finding, ratio
 from .spaces import (
     Arrays,
@@ -31,6 +31,7 @@ from .spaces import (
     epsilon,
     inner,
     levelled,
+    like,
     magnitudes,
     move,
     random_like,
@@ -53,8 +54,9 @@ def examine(level: Level, order: int, modes: Sequence[str]) -> list[Finding]:
 
 def _examine(level: Level, order: int, modes: Sequence[str]) -> list[Finding]:
     findings = []
+    shared = Shared()
     for mode in modes:
-        finding, given, result = _check_mode(level, mode)
+        finding, given, result = _check_mode(level, mode, shared)
         findings.append(finding)
         if order > 1 and finding.verdict not in (WRONG, KINK):
             kind = "cotangent" if mode == "rev" else "tangent"
@@ -71,6 +73,36 @@ def _examine(level: Level, order: int, modes: Sequence[str]) -> list[Finding]:
     return findings
 
 
+class Shared:
+    """What the first looks at all modes of a function have in common.
+
+    These are a direction of its arguments, the results at both ends of a step along it,
+    and the arguments and results in double precision.
+    """
+
+    def __init__(self) -> None:
+        self.us: Arrays | None = None
+        self.ends: Ends | None = None
+        self.first: Probe | None = None
+        self.tried = False
+
+    def widened(self, probe: Probe) -> Probe | None:
+        """Return a probe in double precision, if there is one and it isn't."""
+        if not self.tried:
+            self.first, self.tried = probe.widened(), True
+            return self.first
+        if self.first is None:
+            return None
+        us, ws = like(probe.us, self.first.xs), like(probe.ws, self.first.ys)
+        return dataclasses.replace(self.first, mode=probe.mode, us=us, ws=ws)
+
+    def ends_of(self, probe: Probe, us: Arrays) -> Ends:
+        """Return the results at both ends of the step of a first look along `us`."""
+        if self.ends is None or self.us is not us:
+            self.us, self.ends = us, probe.ends()
+        return self.ends
+
+
 def _base(level: Level, mode: str) -> float:
     """Return the size of the user's results in units of this mode's derivative."""
     size = level.base or size_of(level.ys, [np.ones(())] * len(level.ys))
@@ -80,23 +112,40 @@ def _base(level: Level, mode: str) -> float:
     return size / max(largest, 1.0)
 
 
-def _check_mode(level: Level, mode: str) -> tuple[Finding, Arrays, Sequence[Any]]:
+def _check_mode(
+    level: Level, mode: str, shared: Shared
+) -> tuple[Finding, Arrays, Sequence[Any]]:
     """Check one mode; return its directions and the derivative along these too."""
-    ws, us = random_like(level.rng, level.ys), _directions(level, careful=False)
+    ws, us = random_like(level.rng, level.ys), shared.us
+    if us is None:
+        us = _directions(level, careful=False)
     given, free = (ws, us) if mode == "rev" else (us, ws)
-    result, complaint = _evaluate(level, mode, given)
-    if complaint:
+    # Of second order one evaluation has to do: what isn't linear is not right there.
+    look = _from_afar if level.trail else _evaluate
+    result, complaint = look(level, mode, given)
+    if complaint is None:
+        probe = _probe(level, mode, given, levelled(level.rng, free, result))
+        finding = _glance(probe, inner(result, probe.free), shared)
+        if finding is not None:
+            return finding, given, result
+        if level.trail:
+            result, complaint = _evaluate(level, mode, given)
+    if complaint is not None:
         return _fault(level, mode, complaint), given, result
-    probe = _probe(level, mode, given, levelled(level.rng, free, result))
-    finding = _glance(probe, inner(result, probe.free))
-    if finding is None:
-        us = _directions_inside(level, us)
-        given, free = (ws, us) if mode == "rev" else (us, ws)
-        result = level.derived(mode)(*level.xs, *given)
+    return _check_slowly(level, mode, ws)
+
+
+def _check_slowly(
+    level: Level, mode: str, ws: Arrays
+) -> tuple[Finding, Arrays, Sequence[Any]]:
+    """Check one mode with all care."""
+    us = _directions_inside(level, _directions(level, careful=False))
+    given, free = (ws, us) if mode == "rev" else (us, ws)
+    result: Sequence[Any] = level.derived(mode)(*level.xs, *given)
+    finding = _look(level, mode, given, free, result)
+    if finding.verdict == INCONCLUSIVE:
+        given, free, result = _steepest(level, mode)
         finding = _look(level, mode, given, free, result)
-        if finding.verdict == INCONCLUSIVE:
-            given, free, result = _steepest(level, mode)
-            finding = _look(level, mode, given, free, result)
     return finding, given, result
 
 
@@ -169,6 +218,13 @@ def _evaluate(
     )
 
 
+def _from_afar(level: Level, mode: str, given: Arrays) -> tuple[Sequence[Any], None]:
+    """Return the derivative along `given`, found along a multiple of it."""
+    scaled = [np.asarray(STRETCH * g, g.dtype) for g in given]
+    found = level.derived(mode)(*level.xs, *scaled)
+    return [np.asarray(y / STRETCH, y.dtype) for y in found], None
+
+
 def _agrees(
     level: Level, mode: str, given: Arrays, once: Sequence[Any], factor: float
 ) -> bool:
@@ -189,12 +245,12 @@ def _far(a: Any, b: Any, factor: float, rtol: float) -> bool:
     return bool(np.linalg.norm(a - b) > rtol * np.linalg.norm(a))
 
 
-def _glance(probe: Probe, given: float) -> Finding | None:
+def _glance(probe: Probe, given: float, shared: Shared) -> Finding | None:
     """Return that the derivative is right if two values of the function say so."""
-    wide = probe.widened()
+    wide = shared.widened(probe)
     sharp = given if wide is None else wide.analytic(wide.us)
     looked = wide or probe
-    estimate, bend = looked.glance()
+    estimate, bend = looked.glance(shared.ends_of(looked, probe.us))
     scale = looked.scale(sharp, estimate.value)
     if (
         abs(sharp - estimate.value) <= looked.tolerance(sharp, estimate.value)

@@ -42,9 +42,11 @@ ROUNDING: Final = 100.0  # machine epsilons of the result that a derivative may 
 QUICK: Final = 4.0  # the step of a first look, in cube roots of the machine epsilon
 IMAGINARY: Final = 1e-30  # a step that is never subtracted from anything
 BLUNT: Final = 1e-2  # in double precision
+VAGUE: Final = 5e-2  # of noisy values, which are fitted
 COARSE: Final = 0.3  # an error bar that still tells a derivative from zero
 
 Rule = Callable[..., tuple[Any, ...]]
+Ends = tuple[Sequence[Any], Sequence[Any]]
 
 
 def pulled_back(
@@ -154,14 +156,24 @@ class Probe:
         noise = self.rounding + self.eps * finite(expected)
         return central(lambda t: self.value(us, t), noise, self.eps, enough)
 
-    def glance(self, h: float = 0.0) -> tuple[Estimate, float]:
+    def ends(self, h: float = 0.0) -> Ends:
+        """Return the results at both ends of a step, by default a first look's."""
+        h = h or QUICK * self.eps ** (1 / 3)
+        fun = self.level.fun
+        with np.errstate(all="ignore"):
+            return fun(*move(self.xs, self.us, h)), fun(*move(self.xs, self.us, -h))
+
+    def glance(
+        self, ends: Ends | None = None, h: float = 0.0
+    ) -> tuple[Estimate, float]:
         """Return one central difference, and half the gap of the one-sided slopes.
 
         Two values of the function only: enough to see that a derivative is right, as
         no wrong one comes so close by chance, but not to condemn it.
         """
         h = h or QUICK * self.eps ** (1 / 3)
-        right, left = self.value(self.us, h), self.value(self.us, -h)
+        with np.errstate(all="ignore"):
+            right, left = [inner(ys, self.ws) for ys in ends or self.ends(h)]
         bend = abs(right - 2 * inner(self.ys, self.ws) + left) / (2 * h)
         error = self.rounding / h + h * bend
         return Estimate((right - left) / (2 * h), error, h), bend
@@ -183,7 +195,8 @@ class Probe:
     @property
     def blunt(self) -> float:
         """The share of a derivative above which an error bar checks nothing."""
-        return min(max(BLUNT, 4 * self.eps ** (1 / 3)), 0.2)
+        least = VAGUE if self.noise > self.precision * self.size else BLUNT
+        return min(max(least, 4 * self.eps ** (1 / 3)), 0.2)
 
     def negligible(self, a: float) -> bool:
         """Return whether a derivative is no more than rounding makes of a zero."""
@@ -308,7 +321,7 @@ class Probe:
         """
         found = [self._shaken(4.0) for _ in range(7)]
         middle = statistics.median(found)
-        return 2 * statistics.median(finite(moved - middle) for moved in found)
+        return 3 * statistics.median(finite(moved - middle) for moved in found)
 
     def _shaken(self, far: float) -> float:
         """Return the derivative at arguments that differ by rounding errors."""

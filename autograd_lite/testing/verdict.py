@@ -238,8 +238,12 @@ def _crooked(probe: Probe) -> bool:
     """Return whether slopes from both sides differ in some random direction."""
     draws = random_like(probe.level.rng, probe.xs)
     us = [np.asarray(u * m, u.dtype) for u, m in zip(draws, magnitudes(probe.xs))]
-    right, left = dataclasses.replace(probe, us=us).slopes()
-    return _bent(right, left, max(finite(right.value), finite(left.value)))
+    turned = dataclasses.replace(probe, us=us)
+    for looked in (turned, turned.measured()):  # noise bends slopes as well
+        right, left = looked.slopes()
+        if not _bent(right, left, max(finite(right.value), finite(left.value))):
+            return False
+    return True
 
 
 def _bent(right: Estimate, left: Estimate, scale: float) -> bool:

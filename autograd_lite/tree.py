@@ -27,6 +27,7 @@ __all__ = [
     "flatten",
     "get",
     "leaves",
+    "leaves_as",
     "map",
     "paths",
     "ravel",
@@ -51,13 +52,14 @@ class _Container(NamedTuple):
 class TreeDef:
     """The structure of a tree without its leaves; `kind` is None for a leaf.
 
-    Never changed once it is made.
+    `flat`: whether all children are leaves. Never changed once it is made.
     """
 
     kind: type | None
     aux: Hashable
     children: tuple[TreeDef, ...]
     size: int
+    flat: bool = dataclasses.field(compare=False)
 
     def __repr__(self) -> str:
         """Show the tree with `*` for each leaf."""
@@ -70,7 +72,7 @@ class _Star:
 
 
 _STAR = _Star()
-_LEAF = TreeDef(None, None, (), 1)
+_LEAF = TreeDef(None, None, (), 1, False)
 _REGISTRY: dict[type, _Container] = {}
 # What most leaves are; known without asking whether it is some kind of container.
 _LEAF_TYPES = frozenset({np.ndarray, np.float32, np.float64, float})
@@ -119,7 +121,7 @@ def _split_dict(node: dict[Any, Any]) -> tuple[Iterable[Any], Hashable]:
 
 
 _REGISTRY[dict] = _Container(
-    _split_dict, lambda keys, children: dict(zip(keys, children, strict=True)), _keys
+    _split_dict, lambda keys, children: dict(zip(keys, children)), _keys
 )
 _REGISTRY[OrderedDict] = _Container(
     lambda node: (node.values(), tuple(node)),
@@ -201,14 +203,51 @@ def _flatten_into(tree: Any, found: list[Any]) -> TreeDef:
         return _LEAF
     before = len(found)
     children, aux = container.split(tree)
-    parts = []
+    parts: list[TreeDef] = []
+    flat = True
     for child in children:
         if type(child) in _LEAF_TYPES:  # asked here to spare most of the calls
             found.append(child)
             parts.append(_LEAF)
         else:
-            parts.append(_flatten_into(child, found))
-    return TreeDef(cls, aux, tuple(parts), len(found) - before)
+            part = _flatten_into(child, found)
+            parts.append(part)
+            flat = flat and part is _LEAF
+    return TreeDef(cls, aux, tuple(parts), len(found) - before, flat)
+
+
+def leaves_as(treedef: TreeDef, tree: Any) -> list[Any]:
+    """Return the leaves of a tree of this structure.
+
+    Raises `TreeError` with the path of the first difference when it has another one.
+
+    >>> leaves_as(structure({"w": 1.0}), {"w": 4.0})
+    [4.0]
+    """
+    found: list[Any] = []
+    if not _collect(treedef, tree, found):
+        raise TreeError(_difference(treedef, structure(tree), ()))
+    return found
+
+
+def _collect(treedef: TreeDef, tree: Any, found: list[Any]) -> bool:
+    """Append the leaves of a tree; return whether it has this structure."""
+    kind, cls = treedef.kind, type(tree)
+    if kind is None:
+        found.append(tree)
+        return cls in _LEAF_TYPES or _container(cls) is None
+    if cls is not kind:
+        return False
+    children, aux = _REGISTRY[kind].split(tree)
+    children = list(children)
+    if aux != treedef.aux or len(children) != len(treedef.children):
+        return False
+    for part, child in zip(treedef.children, children):
+        if part is _LEAF and type(child) in _LEAF_TYPES:  # to spare most of the calls
+            found.append(child)
+        elif not _collect(part, child, found):
+            return False
+    return True
 
 
 def unflatten(treedef: TreeDef, leaves: Iterable[Any]) -> Any:
@@ -216,7 +255,8 @@ def unflatten(treedef: TreeDef, leaves: Iterable[Any]) -> Any:
 
     Raises `TreeError` when their number differs.
     """
-    leaves = list(leaves)
+    if type(leaves) is not list:
+        leaves = list(leaves)
     if len(leaves) != treedef.size:
         raise TreeError(f"a tree of {treedef.size} leaves was given {len(leaves)}")
     return _build(treedef, leaves, 0)
@@ -226,11 +266,14 @@ def _build(treedef: TreeDef, leaves: list[Any], at: int) -> Any:
     """Build a tree from the leaves that begin at a position."""
     if treedef.kind is None:
         return leaves[at]
-    children = []
-    for child in treedef.children:
-        node = leaves[at] if child.kind is None else _build(child, leaves, at)
-        children.append(node)
-        at += child.size
+    if treedef.flat:
+        children = leaves[at : at + treedef.size]
+    else:
+        children = []
+        for child in treedef.children:
+            node = leaves[at] if child.kind is None else _build(child, leaves, at)
+            children.append(node)
+            at += child.size
     return _REGISTRY[treedef.kind].join(treedef.aux, children)
 
 
@@ -259,10 +302,7 @@ def map(fun: Callable[..., Any], tree: Any, *rest: Any) -> Any:
     first, treedef = flatten(tree)
     columns = [first]
     for other in rest:
-        values, otherdef = flatten(other)
-        if otherdef != treedef:
-            raise TreeError(_difference(treedef, otherdef, ()))
-        columns.append(values)
+        columns.append(leaves_as(treedef, other))
     return unflatten(treedef, [fun(*row) for row in zip(*columns, strict=True)])
 
 

@@ -2,12 +2,12 @@
 
 import threading
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from specifications import conv_forward
+from thread_counts import on_each_thread_count
 
 import autograd_lite.numpy as anp
 from autograd_lite import (
@@ -252,14 +252,9 @@ def test_threads_change_no_bit(n, dtype):
         y, pull = vjp(lambda w, b: layer(x, w, b), w, b)
         return [y, *pull(y * y)]
 
-    many, threads = run(), numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        one = run()
-    finally:
-        numba.set_num_threads(threads)
-    for a, b in zip(many, one, strict=True):
-        np.testing.assert_array_equal(a, b)
+    for results in zip(*on_each_thread_count(run), strict=True):
+        for a in results[1:]:
+            np.testing.assert_array_equal(a, results[0])
 
 
 # -- uses that are not the pattern -----------------------------------------------------

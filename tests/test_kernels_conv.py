@@ -4,12 +4,12 @@ import os
 import subprocess
 import sys
 
-import numba
 import numpy as np
 import pytest
 import specifications
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from thread_counts import on_each_thread_count
 
 from autograd_lite.kernels import conv, micro, winograd
 from autograd_lite.kernels.geometry import geometry
@@ -133,20 +133,16 @@ def test_gradients_are_adjoints_of_the_forward_map(shapes):
 def test_bits_do_not_depend_on_the_number_of_threads(case):
     x_shape, w_shape, window = case
     x, w, b, g = random_case(x_shape, w_shape, window, np.float32)
-    results = []
-    before = numba.get_num_threads()
-    for threads in {1, numba.config.NUMBA_NUM_THREADS}:
-        numba.set_num_threads(threads)
-        results.append(
-            (
-                conv.conv_forward(x, w, b, *window).tobytes(),
-                conv.conv_input_grad(g, w, x.shape, *window).tobytes(),
-                conv.conv_weight_grad(x, g, w.shape, *window).tobytes(),
-                conv.channel_sum(g).tobytes(),
-            )
+
+    def results():
+        return (
+            conv.conv_forward(x, w, b, *window).tobytes(),
+            conv.conv_input_grad(g, w, x.shape, *window).tobytes(),
+            conv.conv_weight_grad(x, g, w.shape, *window).tobytes(),
+            conv.channel_sum(g).tobytes(),
         )
-    numba.set_num_threads(before)
-    assert len(set(results)) == 1
+
+    assert len(set(on_each_thread_count(results))) == 1
 
 
 def test_strided_inputs_are_taken_as_they_are():

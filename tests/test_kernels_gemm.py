@@ -1,10 +1,10 @@
 """The matrix product on Numba's threads against NumPy's."""
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thread_counts import on_each_thread_count
 
 from autograd_lite.kernels import gemm
 from autograd_lite.kernels.micro import machine
@@ -88,12 +88,8 @@ def test_layers_of_the_models(m, k, n, form, dtype, with_bias):
 @pytest.mark.parametrize("m, k, n, form", LARGE)
 def test_bits_do_not_depend_on_the_number_of_threads(m, k, n, form):
     a, b = operands(m, k, n, form, np.float32)
-    before, results = numba.get_num_threads(), set()
-    for threads in {1, numba.config.NUMBA_NUM_THREADS}:
-        numba.set_num_threads(threads)
-        results.add(gemm.matmul(a, b).tobytes())
-    numba.set_num_threads(before)
-    assert len(results) == 1
+    results = on_each_thread_count(lambda: gemm.matmul(a, b).tobytes())
+    assert len(set(results)) == 1
 
 
 def test_strided_operands_are_copied(always_ours):

@@ -1,11 +1,11 @@
 """Kernels of activations, losses, normalisation and optimisers against NumPy twins."""
 
-import numba
 import numpy as np
 import pytest
 import specifications_nn as spec
 from hypothesis import given
 from hypothesis import strategies as st
+from thread_counts import on_each_thread_count
 
 from autograd_lite.kernels import activation, norm, optim
 
@@ -24,17 +24,6 @@ def close(actual, expected, ulps=8, scale=1e-30):
     if expected.size:
         error = np.abs(actual - expected).max() / max(np.abs(expected).max(), scale)
         assert error <= ulps * np.finfo(actual.dtype).eps
-
-
-def on_each_thread_count(compute):
-    """Return the results of `compute()` on one thread and on two."""
-    before = numba.get_num_threads()
-    results = []
-    for threads in (1, 2):
-        numba.set_num_threads(threads)
-        results.append(compute())
-    numba.set_num_threads(before)
-    return results
 
 
 # -- relu --------------------------------------------------------------------------

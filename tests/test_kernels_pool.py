@@ -1,11 +1,11 @@
 """Pooling kernels against their NumPy twins."""
 
-import numba
 import numpy as np
 import pytest
 import specifications_nn as spec
 from hypothesis import example, given
 from hypothesis import strategies as st
+from thread_counts import on_each_thread_count
 
 from autograd_lite.kernels import pool
 
@@ -146,13 +146,8 @@ def everything(x, geometry):
 )
 def test_results_do_not_depend_on_the_number_of_threads(geometry, shape):
     x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-    results = []
-    before = numba.get_num_threads()
-    for threads in (1, 2):
-        numba.set_num_threads(threads)
-        results.append(everything(x, geometry))
-    numba.set_num_threads(before)
-    for one, two in zip(*results):
+    results = on_each_thread_count(lambda: everything(x, geometry))
+    for one, two in zip(results[0], results[-1]):
         np.testing.assert_array_equal(one, two)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from llvmlite import ir
-from numba import get_num_threads, prange, types
+from numba import config, prange, types
 
 from .denormals import flush, restore
 from .jit import callback, parallel, serial
@@ -25,6 +25,11 @@ TASK: Final = types.void(types.CPointer(types.int64), *[types.int64] * 6)
 
 # Below this many floating-point operations a second thread wakes up too late.
 _PARALLEL_FLOPS: Final = 800_000
+
+# Shares of the work, as many as threads at the most. Where `set_num_threads` allows
+# fewer, one does several; to ask how many would take longer than a small kernel's call.
+_CONFIG: Any = config  # whose names mypy does not find
+THREADS: Final[int] = _CONFIG.NUMBA_NUM_THREADS
 
 _CACHE_LINE: Final = 64
 
@@ -90,11 +95,13 @@ class Launch(NamedTuple):
     """A compiled task with everything that doesn't change from call to call.
 
     `scratch_bytes`: memory that each thread gets for itself and hands to every task it
-    runs; `cleared`: whether it begins with zeros.
+    runs; `cleared`: whether it begins with zeros. `params` is the address of what
+    `kept` holds.
     """
 
     task: int
-    params: Array
+    params: int
+    kept: Array
     tasks: int
     scratch_bytes: int
     flops: int
@@ -111,15 +118,15 @@ def launch(
 ) -> Launch:
     """Return a Launch; params are what the task finds in `params`, in their order."""
     values = np.array([*params], np.int64)
-    return Launch(task, values, tasks, scratch_bytes, flops, cleared)
+    address = values.ctypes.data
+    return Launch(task, address, values, tasks, scratch_bytes, flops, cleared)
 
 
 def run(launches: Iterable[Launch], a: Array, b: Array, c: Array, d: Array) -> None:
     """Run launches one after the other on contiguous arrays of one dtype."""
     addresses = (_address(a), _address(b), _address(c), _address(d))
-    for task, values, tasks, scratch_bytes, flops, cleared in launches:
-        loop, parts = _run_serial, 1
-        if flops > _PARALLEL_FLOPS and tasks > 1:
-            loop, parts = _run_parallel, min(get_num_threads(), tasks)
-        params = _address(values)
+    for task, params, _, tasks, scratch_bytes, flops, cleared in launches:
+        many = flops > _PARALLEL_FLOPS and tasks > 1
+        loop = _run_parallel if many else _run_serial
+        parts = min(THREADS, tasks)
         loop(task, params, tasks, scratch_bytes, cleared, *addresses, parts)

@@ -9,6 +9,7 @@ share the segments of an `Arena` instead, whatever their sizes.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Any, Final
 
@@ -24,7 +25,9 @@ _ALIGNMENT: Final = 64  # a cache line, and the widest vector
 
 
 class _Block(np.ndarray[Any, Any]):
-    """Bytes that are lent out again and again."""
+    """Bytes that are lent out again and again, from an aligned one on."""
+
+    first: int
 
 
 class _Lease(np.ndarray[Any, Any]):
@@ -58,7 +61,9 @@ class _Pool:
         try:
             block = self.blocks[size].pop()
         except (KeyError, IndexError):
-            return _Block(size, np.uint8)
+            block = _Block(size, np.uint8)
+            block.first = -block.ctypes.data % _ALIGNMENT
+            return block
         self.nbytes -= size
         return block
 
@@ -87,16 +92,13 @@ def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
     (256, 256)
     """
     dtype = np.dtype(dtype)
-    nbytes = dtype.itemsize
-    for n in shape:
-        nbytes *= n
+    nbytes = dtype.itemsize * math.prod(shape)
     if nbytes < SMALLEST:
         return np.empty(shape, dtype)
     if nbytes >= LARGE:
         return np.ndarray(shape, dtype, _ARENA.take(nbytes).view(_Lease))
     block = _POOL.take(nbytes)
-    offset = -block.ctypes.data % _ALIGNMENT
-    return np.ndarray(shape, dtype, block.view(_Lease), offset)
+    return np.ndarray(shape, dtype, block.view(_Lease), block.first)
 
 
 def empty_like(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

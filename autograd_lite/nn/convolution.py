@@ -68,13 +68,13 @@ def conv(
     """
     check_choice(method, "method", ("direct", "im2col"))
     w = entered_kernel(w, kernel_layout)
-    x, form = entered(x, w.ndim - 2, layout)
-    _check_channels(x, w, groups)
+    shape = w.shape
+    x, form = entered(x, len(shape) - 2, layout)
     window = _geometry(
-        *(x.shape[1:-1], w.shape[:-2], key(stride), key(padding), key(dilation)),
+        *(x.shape[1:], shape, groups, key(stride), key(padding), key(dilation)),
         key(input_dilation),
     )
-    b = _checked_bias(x, w, b, w.shape[-1])
+    b = _checked_bias(x, w, b, shape[-1])
     y = (_direct if method == "direct" else _im2col)(x, w, b, groups, window)
     return left(y, form)
 
@@ -108,10 +108,20 @@ def _im2col(x: Any, w: Any, b: Any, groups: int, window: dict[str, Any]) -> Any:
     return reshape(y if b is None else y + b, shape=(*places, k))
 
 
+# Long, as nothing of it is done twice for arrays of one shape.
 @lru_cache(maxsize=1024)
 def _geometry(
-    size: Sizes, kernel: Sizes, stride: Any, padding: Any, dilation: Any, spread: Any
+    image: tuple[int, ...],
+    weights: tuple[int, ...],
+    groups: int,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    spread: Any,
 ) -> dict[str, Any]:
+    """Return the window of a convolution, checked. image: (h, w, c)"""
+    _check_channels(image[-1], weights, groups)
+    size, kernel = image[:-1], weights[:-2]
     rank = len(kernel)
     stride = per_axis(stride, "stride", rank)
     dilation = per_axis(dilation, "dilation", rank)
@@ -129,12 +139,12 @@ def _check_taps(kernel: Sizes) -> None:
         raise ShapeError(f"w spans {' x '.join(map(str, kernel))} pixels: none.")
 
 
-def _check_channels(x: Any, w: Any, groups: int) -> None:
-    c, (*window, per_group, k) = x.shape[-1], w.shape
+def _check_channels(c: int, weights: tuple[int, ...], groups: int) -> None:
+    *window, per_group, k = weights
     if groups < 1 or c != per_group * groups or k % groups:
         taps = ", ".join(map(str, window))
         raise ShapeError(
-            f"x has {c} channels, w has shape {w.shape} and groups={groups}: expected "
+            f"x has {c} channels, w has shape {weights} and groups={groups}: expected "
             f"w of shape ({taps}, c / groups, k) with k a multiple of groups, that is "
             f"{taps}, {c} / {groups}, k."
         )

@@ -39,10 +39,15 @@ class Form(NamedTuple):
     batched: bool
 
 
+_AS_IT_IS: Final = Form(channels_first=False, batched=True)
+
+
 def entered(x: Any, rank: int, layout: str, what: str = "x") -> tuple[Any, Form]:
     """Return an array with `rank` spatial axes as `(n, *size, c)`, and its form."""
-    first = _channels_first(layout, rank)
     x = as_array(x)
+    if layout == "NHWC" and len(x.shape) == rank + 2:
+        return x, _AS_IT_IS
+    first = _channels_first(layout, rank)
     if x.ndim not in (rank + 1, rank + 2):
         size = _SIZES[rank]
         one = f"(c, {size})" if first else f"({size}, c)"
@@ -59,6 +64,8 @@ def entered(x: Any, rank: int, layout: str, what: str = "x") -> tuple[Any, Form]
 
 def left(y: Any, form: Form) -> Any:
     """Return `(n, *size, c)` in the form of the caller's array."""
+    if form is _AS_IT_IS:
+        return y
     if not form.batched:
         y = reshape(y, shape=y.shape[1:])
     if form.channels_first:
@@ -79,9 +86,11 @@ def _channels_first(layout: str, rank: int) -> bool:
 
 def entered_kernel(w: Any, kernel_layout: str = "HWIO") -> Any:
     """Return the weights of a convolution as `(*window, c / groups, k)`."""
-    check_choice(kernel_layout, "kernel_layout", _KERNEL_LAYOUT_NAMES)
     w = as_array(w)
-    rank = w.ndim - 2
+    rank = len(w.shape) - 2
+    if kernel_layout == "HWIO" and rank in _KINDS:
+        return w
+    check_choice(kernel_layout, "kernel_layout", _KERNEL_LAYOUT_NAMES)
     if rank not in _KINDS:
         raise ShapeError(
             f"w has shape {w.shape}, expected (r, s, c / groups, k) for images, with "
@@ -134,6 +143,8 @@ def rank_of(x: Any, layout: str, what: str, *values: Any) -> int:
 
 def key(value: Any) -> Any:
     """Return lists and arrays as tuples, so that a cache can look the value up."""
+    if type(value) in (int, str):
+        return value
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, list | tuple):

@@ -165,7 +165,7 @@ def apply_updates(params: Any, updates: Any, donate: bool = False) -> Any:
     Raises `TreeError` with the path when the trees differ.
     """
     leaves, treedef = tree.flatten(params)
-    others = like(treedef, updates, params, "the updates")
+    others = like(treedef, updates, "the updates")
     added = [float_array(leaf, i, updates) for i, leaf in enumerate(others)]
     buffers = buffers_of(leaves, params, donate, {id(root(u)) for u in added})
     for param, change in rows(params, buffers, added):

@@ -84,12 +84,12 @@ def leafwise(
         grads: Any, state: State, params: Any = None, donate: bool = False
     ) -> tuple[Any, State]:
         leaves, treedef = tree.flatten(grads)
-        kept = _parameters(treedef, params, grads) if needs_params else []
+        kept = _parameters(treedef, params) if needs_params else []
         taken = {id(root(p)) for column in kept for p in column}
         us = buffers_of(leaves, grads, donate, taken)
         columns = [
             buffers_of(held, grads, donate, taken)
-            for held in _moments(treedef, state, moments, grads)
+            for held in _moments(treedef, state, moments)
         ]
         rule = at(_count(state))
         for u, *row in rows(grads, us, *columns, *kept):
@@ -101,12 +101,12 @@ def leafwise(
     ) -> tuple[Any, State]:
         leaves, treedef = tree.flatten(grads)
         taken: set[int] = set()
-        given = like(treedef, params, grads, "the parameters")
+        given = like(treedef, params, "the parameters")
         ps = buffers_of(given, params, donate, taken)
         us = buffers_of(leaves, grads, donate, taken)
         columns = [
             buffers_of(held, grads, donate, taken)
-            for held in _moments(treedef, state, moments, grads)
+            for held in _moments(treedef, state, moments)
         ]
         rule = at(_count(state))
         for p, u, *row in rows(grads, ps, us, *columns):
@@ -136,7 +136,7 @@ def _count(state: State) -> int:
 
 
 def _moments(
-    treedef: tree.TreeDef, state: State, names: tuple[str, ...], grads: Any
+    treedef: tree.TreeDef, state: State, names: tuple[str, ...]
 ) -> list[list[Any]]:
     """Return the leaves of each of the state's trees of these names."""
     for name in names:
@@ -145,27 +145,24 @@ def _moments(
                 f"the state has no {name!r}: it is not this optimiser's. "
                 "Make one with init(params)."
             )
-    return [like(treedef, state[n], grads, f"the state's {n!r}") for n in names]
+    return [like(treedef, state[n], f"the state's {n!r}") for n in names]
 
 
-def _parameters(treedef: tree.TreeDef, params: Any, grads: Any) -> list[list[Any]]:
+def _parameters(treedef: tree.TreeDef, params: Any) -> list[list[Any]]:
     if params is None:
         raise ArgumentError(
             "weight decay needs the parameters: write update(grads, state, params)."
         )
-    leaves = like(treedef, params, grads, "the parameters")
+    leaves = like(treedef, params, "the parameters")
     return [[float_array(leaf, i, params) for i, leaf in enumerate(leaves)]]
 
 
-def like(treedef: tree.TreeDef, other: Any, whole: Any, what: str) -> list[Any]:
-    """Return the leaves of `other`, a tree like `whole`; if not, raise `TreeError`."""
-    leaves, otherdef = tree.flatten(other)
-    if otherdef != treedef:
-        try:
-            tree.map(lambda *_: None, whole, other)
-        except TreeError as error:
-            raise TreeError(f"{what} do not match: {error}") from None
-    return leaves
+def like(treedef: tree.TreeDef, other: Any, what: str) -> list[Any]:
+    """Return the leaves of a tree of this structure; if it isn't, raise `TreeError`."""
+    try:
+        return tree.leaves_as(treedef, other)
+    except TreeError as error:
+        raise TreeError(f"{what} do not match: {error}") from None
 
 
 def float_array(leaf: Any, index: int, whole: Any) -> Vector:

@@ -33,15 +33,14 @@ from .mapping import vmap
 from .ops.basic import stop_gradient
 from .policies import policy
 from .scalar import scalar_primitive
+from .staging import jit
 
 if _typing.TYPE_CHECKING:
     from .benchmarking import benchmark
     from .debug import debug_nans, profile, tape
     from .differential_operators import make_jvp, make_vjp
 else:
-    from .late import attribute as _attribute
-
-    __getattr__ = _attribute
+    from .late import attribute as __getattr__  # noqa: F401 -- Python reads it
 
 __version__ = "0.1.0"
 _keep_large_blocks()
@@ -52,7 +51,7 @@ __all__ = [
     "jacobian", "jacrev", "jacfwd", "hessian", "hvp", "ggnvp",
     "value_and_jacobian", "linearize", "linear_transpose",
     "elementwise_grad", "holomorphic_grad", "make_vjp", "make_jvp",
-    "checkpoint", "checkpoint_sequential", "custom_vjp", "custom_jvp", "scan",
+    "jit", "checkpoint", "checkpoint_sequential", "custom_vjp", "custom_jvp", "scan",
     "policy", "debug_nans", "tape", "profile", "benchmark",
     "scalar_primitive", "custom_root", "fixed_point",
     "primitive", "elementwise", "defvjp", "defvjp_argnums", "defjvp", "defbatch",

@@ -264,6 +264,8 @@ class Tracer:
 
     __slots__ = ("owner", "value")
 
+    recorded = False  # whether it is one of a program that is being recorded
+
     owner: Trace  # not `trace`, which is a method of arrays
     value: Any
 
@@ -393,6 +395,22 @@ def _check_keywords(ufunc: np.ufunc, kwargs: dict[str, Any]) -> None:
 
 def is_tracer(x: Any) -> bool:
     """Return whether `x` is a tracer of any transformation."""
+    return isinstance(x, Tracer)
+
+
+def is_transformed(x: Any) -> bool:
+    """Return whether operations on `x` mean more than their results, as under `grad`.
+
+    Arrays of a program that is being recorded are tracers, too, but nothing is to be
+    known of an operation on them that no array would tell.
+    """
+    return isinstance(x, Tracer) and not x.recorded
+
+
+def is_recorded(x: Any) -> bool:
+    """Return whether the values of `x` are unknown, as a program is being recorded."""
+    while isinstance(x, Tracer) and not x.recorded:
+        x = x.value
     return isinstance(x, Tracer)
 
 

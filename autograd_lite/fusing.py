@@ -60,6 +60,11 @@ def fusion(enabled: bool) -> Iterator[None]:
         _ENABLED.reset(token)
 
 
+def fuses() -> bool:
+    """Return whether fusion is on, here and now."""
+    return _ENABLED.get()
+
+
 class _NoTape(Tape):
     """Applies primitives to what is inside its variables, and records nothing."""
 
@@ -185,7 +190,7 @@ def convolve(x: Any, w: Any, b: Any, **window: Any) -> Any:
     if tape is None:
         return primitive(*args, **window)
     # Arrays may be written to before this runs.
-    kept = tuple([a if isinstance(a, Variable) else tape.keep(a) for a in args])
+    kept = tuple([a if is_tracer(a) else tape.keep(a) for a in args])
     sides = zip(x.shape[1:3], window["padding"], w.shape[:2], strict=True)
     size = [n + before + after - r + 1 for n, (before, after), r in sides]
     shape = (x.shape[0], *size, w.shape[-1])
@@ -206,10 +211,10 @@ def _tape_of(args: tuple[Any, ...]) -> Tape | None:
                 return None
             tape = arg.owner
             arg = arg.value
-        elif not lockable(arg):
+        elif not is_tracer(arg) and not lockable(arg):
             return None
-        if type(arg) is not np.ndarray:  # of another transformation, or a subclass
-            return None
+        if type(arg) is not np.ndarray and not getattr(arg, "recorded", False):
+            return None  # of another transformation, or a subclass
     return tape if tape.defers and tape.open else None
 
 
@@ -238,7 +243,7 @@ def normalise(
     tape = _tape_of(args) if _ENABLED.get() else None
     if tape is None:
         return batch_normalise(*args, eps=eps)
-    kept = [a if isinstance(a, Variable) else tape.keep(a) for a in args[:3]]
+    kept = [a if is_tracer(a) else tape.keep(a) for a in args[:3]]
     aval = x.shape, x.dtype
     return Pending(tape, batch_normalise, (*kept, mean, variance), {"eps": eps}, aval)
 

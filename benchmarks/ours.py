@@ -13,6 +13,7 @@ from autograd_lite import (
     hvp,
     jacfwd,
     jacrev,
+    jit,
     nn,
     optim,
     value_and_grad,
@@ -120,7 +121,7 @@ def optimizer(net: Net) -> optim.Optimizer:
 def step(name: str, case: Step) -> Job:
     """A training step; the buffers of gradients and parameters are given up."""
     net = NETS[case.net]
-    derivative = loss_and_gradient(net)
+    derivative = jit(loss_and_gradient(net))
     opt = optimizer(net)
     params, running = net.init(), net.init_state()
     state = opt.init(params)

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_lite import nn
+
 from . import augment, resample
 from .augment import Augmentation
 from .dataset import Dataset, Rows
@@ -47,7 +49,7 @@ class Batch(NamedTuple):
     others: NDArray[np.int64] | None = None
     shares: NDArray[np.float32] | None = None
 
-    def targets(self, classes: int) -> NDArray[np.int64] | NDArray[np.float32]:
+    def targets(self, classes: int) -> Any:
         """Return what the loss compares with: labels, or (n, classes) of mixtures.
 
         >>> Batch(np.zeros((1, 8, 8, 1)), np.array([0])).targets(3)
@@ -55,11 +57,9 @@ class Batch(NamedTuple):
         """
         if self.others is None or self.shares is None:
             return self.labels
-        wanted = np.zeros((len(self.labels), classes), np.float32)
-        at = np.arange(len(wanted))
-        wanted[at, self.labels] = self.shares
-        wanted[at, self.others] += 1 - self.shares
-        return wanted
+        share = self.shares[:, None]
+        own, other = (nn.one_hot(x, classes) for x in (self.labels, self.others))
+        return share * own + (1 - share) * other
 
 
 class Prepared(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from autograd_lite import nn, optim, tree, value_and_grad
+from autograd_lite import jit, nn, optim, tree, value_and_grad
 
 from . import average, batches, cnn, monitor
 from .batches import Batch, Split
@@ -21,6 +21,7 @@ from .scores import evaluate
 
 SAVE_SECONDS = 30.0  # between checkpoints, besides one after each epoch
 POINTS = 50  # per epoch, on the curves
+NEVER_DRAWN = np.random.default_rng(0)  # for models that need none
 
 Step = Callable[[Run, Batch], tuple[float, int]]
 Save = Callable[[Run], None]
@@ -99,9 +100,14 @@ def make_step(run: Run, optimizer: optim.Optimizer | None = None) -> Step:
     recipe = run.setup.recipe
     updater = optimizer or run.setup.optimizer()
     loss_and_grads = value_and_grad(make_loss(run), has_aux=True)
+    draws = run.setup.model.dropout is not None
+    if not draws:  # each step is the same program
+        loss_and_grads = jit(loss_and_grads, static_argnums=3)
 
     def step(run: Run, batch: Batch) -> tuple[float, int]:
-        rng = batches.step_rng(run.setup.seed, run.epoch, run.step)
+        rng = NEVER_DRAWN
+        if draws:
+            rng = batches.step_rng(run.setup.seed, run.epoch, run.step)
         (value, (state, logits)), grads = loss_and_grads(
             run.params, run.state, batch, rng
         )

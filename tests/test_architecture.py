@@ -57,7 +57,7 @@ PUBLIC_NAMES = [
     *["custom_vjp", "custom_jvp"],
     *["policy", "debug_nans", "tape", "profile", "benchmark"],
     *["checkpoint_sequential"],
-    *["scan"],
+    *["scan", "jit"],
     *["scalar_primitive", "custom_root", "fixed_point"],
     *["primitive", "elementwise", "defvjp", "defvjp_argnums", "defjvp", "defbatch"],
 ]

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, ShapeError
+from ..core import is_recorded
+from ..errors import ArgumentError, ShapeError, UnsupportedError
 from ..ops.basic import reshape
 from ..ops.dense import affine
 from .arrays import as_array, as_float, check_generator
@@ -71,5 +72,10 @@ def dropout(x: Any, rate: float, rng: Any, train: bool = True) -> Any:
     if not train or rate == 0:
         return x
     check_generator(rng)
+    if is_recorded(x):
+        raise UnsupportedError(
+            "dropout inside of jit would drop the same elements at each call. Draw "
+            "the mask before, and pass it to the jitted function as an array."
+        )
     kept = rng.random(x.shape, np.float32) >= rate
     return x * (kept * x.dtype.type(1 / (1 - rate)))

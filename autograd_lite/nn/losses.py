@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..core import concrete, is_tracer
+from ..core import concrete, is_recorded, is_tracer
 from ..errors import ArgumentError, DifferentiationTypeError, ShapeError
 from ..ops import layers as ops
 from ..ops.basic import cast, reshape, sum
@@ -23,13 +23,17 @@ def one_hot(labels: Any, classes: int, dtype: Any = np.float32) -> Any:
            [0., 0., 1.]], dtype=float32)
     """
     labels = _integers(labels)
-    known = concrete(labels)
-    if known.size and not (known.min() >= 0 and known.max() < classes):
+    if not is_recorded(labels):
+        _check_range(concrete(labels), classes)
+    return (labels[..., None] == np.arange(classes)).astype(dtype)
+
+
+def _check_range(labels: Any, classes: int) -> None:
+    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
         raise ArgumentError(
-            f"labels from {known.min()} to {known.max()}, but there are {classes} "
+            f"labels from {labels.min()} to {labels.max()}, but there are {classes} "
             f"classes, 0 to {classes - 1}."
         )
-    return (labels[..., None] == np.arange(classes)).astype(dtype)
 
 
 def cross_entropy(

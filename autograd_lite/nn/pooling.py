@@ -12,7 +12,7 @@ import math
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ..core import concrete
+from ..core import concrete, is_recorded
 from ..errors import ArgumentError, DifferentiationTypeError, ShapeError
 from ..fusing import pool as pool_pending
 from ..ops import mixing
@@ -218,7 +218,7 @@ def max_unpool(x: Any, indices: Any, size: Any, *, layout: str = "NHWC") -> Any:
 
 
 def _check_places(indices: Any, places: int, size: Sizes) -> None:
-    if not indices.size:
+    if not indices.size or is_recorded(indices):
         return
     found = concrete(indices)
     if found.min() < 0 or found.max() >= places:

@@ -15,7 +15,7 @@ from ..core import (
     defbatch,
     defjvp_argnums,
     defvjp_argnums,
-    is_tracer,
+    is_transformed,
     primitive,
 )
 from .basic import filled, reshape, sum, transpose
@@ -79,27 +79,35 @@ def _vjp(
     x, gamma, beta, *known = args
     eps, rectified = params["eps"], params.get("rectified", False)
     y = ans if rectified else None
-    traced = any(map(is_tracer, args))
+    traced = any(map(is_transformed, args))
 
     def pullback(g: Any) -> tuple[Any, ...]:
-        if traced or is_tracer(g):
+        if traced or is_transformed(g):
             g = g if y is None else relu_mask(g, y)
             x_bars = _traced_backward(g, x, gamma, eps)
         else:
-            x_bars = _backward(g, x, gamma, beta, known, eps, rectified)
+            given = {"eps": eps, "rectified": rectified}
+            x_bars = _batch_norm_grad(g, x, gamma, beta, *known, **given)
         return tuple([x_bars[i] if i < 3 else None for i in argnums])
 
     return pullback
 
 
 def _backward(
-    g: Any, x: Any, gamma: Any, beta: Any, known: Any, eps: float, rectified: bool
+    g: Any, x: Any, gamma: Any, beta: Any, *known: Any, eps: float, rectified: bool
 ) -> tuple[Any, ...]:
+    """Return the cotangents of x, gamma and beta."""
     rows = _rows(x)
     mean, variance = known or _kernels().moments(rows)
     each = mean, _inverse_deviation(variance, eps), gamma, np.ascontiguousarray(beta)
     x_bar, *others = _kernels().backward(_rows(g), rows, *each, rectified)
     return (x_bar.reshape(x.shape), *others)
+
+
+# For arrays alone: `_traced_backward` has derivatives.
+_batch_norm_grad = Primitive(
+    _backward, name="batch_norm_grad", multiple=True, differentiable=False
+)
 
 
 def _traced_backward(g: Any, x: Any, gamma: Any, eps: float) -> tuple[Any, ...]:

@@ -18,7 +18,14 @@ from functools import cache, lru_cache
 from types import ModuleType
 from typing import Any
 
-from ..core import Primitive, defbatch, defjvp, defvjp_argnums, is_tracer, primitive
+from ..core import (
+    Primitive,
+    defbatch,
+    defjvp,
+    defvjp_argnums,
+    is_transformed,
+    primitive,
+)
 from .batch import every, fold, unfold
 from .conv import channel_sum, conv, conv_bias, conv_input_grad, conv_weight_grad
 from .elementwise import where
@@ -117,22 +124,32 @@ def _alive(y: Any, code: Any, params: dict[str, Any]) -> Any:
     return where(code == _dead(params), y.dtype.type(0), y)
 
 
+def _both_grads(x: Any, g: Any, code: Any, *, plan: Any) -> tuple[Any, Any]:
+    return _kernels().weight_grad(x, g, code, *plan)
+
+
+# For arrays alone: where a derivative of it is asked for, `_unfused` takes its place.
+_weight_and_bias_grad = Primitive(
+    _both_grads, name="conv_relu_pool_weight_grad", multiple=True, differentiable=False
+)
+
+
 def _vjp(
     argnums: tuple[int, ...], ans: Any, args: tuple[Any, ...], params: dict[str, Any]
 ) -> Callable[[Any], tuple[Any, ...]]:
     x, w, _, code, *_ = args
     plan = (
         None
-        if any(map(is_tracer, args))
+        if any(map(is_transformed, args))
         else _plan(x.shape, w.shape, x.dtype, **params)
     )
 
     def pullback(g: Any) -> tuple[Any, ...]:
-        if plan is None or is_tracer(g):
+        if plan is None or is_transformed(g):
             return _unfused(argnums, g, x, w, code, params)
         x_bars = _unfused((0,), g, x, w, code, params) if 0 in argnums else ()
         if argnums[len(x_bars) :]:
-            both = _kernels().weight_grad(x, g, code, *plan)
+            both = _weight_and_bias_grad(x, g, code, plan=plan)
             x_bars += tuple([both[i - 1] for i in argnums if i])
         return x_bars
 

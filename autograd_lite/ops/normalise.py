@@ -17,6 +17,7 @@ from ..core import (
     defjvp_argnums,
     defvjp_argnums,
     is_tracer,
+    is_transformed,
     primitive,
 )
 from .basic import filled, reshape, sum, transpose
@@ -108,13 +109,26 @@ def _group_vjp(
     x, gamma, mean, inverse = _known(*args)
 
     def pullback(g: Any) -> tuple[Any, ...]:
-        if mean is None or any(map(is_tracer, (g, x, gamma))):
+        if mean is None or any(map(is_transformed, (g, x, gamma))):
             bars = _traced_backward(g, x, gamma, mean, inverse, **params)
         else:
-            bars = _kernels().backward(g, x, gamma, mean, inverse)
+            bars = _group_norm_grad(g, x, gamma, mean, inverse)
         return tuple([bars[i] if i < 3 else None for i in argnums])
 
     return pullback
+
+
+def _backward(
+    g: Any, x: Any, gamma: Any, mean: Any, inverse: Any
+) -> tuple[Any, Any, Any]:
+    """Return the cotangents of x, gamma and beta."""
+    return _kernels().backward(g, x, gamma, mean, inverse)
+
+
+# For arrays alone: `_traced_backward` has derivatives.
+_group_norm_grad = Primitive(
+    _backward, name="group_norm_grad", multiple=True, differentiable=False
+)
 
 
 def _traced_backward(

@@ -30,6 +30,7 @@ from .reverse import FAILURES, TAPE, Tape, as_array, separate
 Fun = Callable[..., Any]
 Aval = tuple[tuple[int, ...], np.dtype[Any]]
 
+_NUMBERS: Final = frozenset({bool, int, float, complex})
 _ARRAYS: Final = (np.ndarray, np.generic)
 MANY_PROGRAMS: Final = 32  # of one function: likely it is given numbers that change
 
@@ -87,12 +88,13 @@ class Instruction(NamedTuple):
 class Staging(Trace):
     """Records the primitives that are applied to its arrays."""
 
-    __slots__ = ("arrays", "constants", "instructions")
+    __slots__ = ("arrays", "captured", "constants", "instructions")
 
     def __init__(self) -> None:
         super().__init__()
         self.instructions: list[Instruction] = []
         self.constants: dict[int, Any] = {}  # by number
+        self.captured: dict[int, tuple[Any, int]] = {}  # objects and numbers, by id
         self.arrays = 0  # numbers given so far
 
     def number(self) -> int:
@@ -126,7 +128,11 @@ class Staging(Trace):
                 f"{user} inside of jit was given a traced array that is no argument of "
                 "the jitted function: pass it as one."
             )
+        found = self.captured.get(id(arg))
+        if found is not None:
+            return found[1]
         number = self.number()
+        self.captured[id(arg)] = arg, number
         # Whoever owns it may write to it later.
         self.constants[number] = arg.copy() if isinstance(arg, np.ndarray) else arg
         return number
@@ -167,11 +173,13 @@ class Program:
                 apply, ins, params, outs, shape, unused = step
                 ans = apply(*[found[i] for i in ins], **params)
                 if type(outs) is int:
-                    if np.shape(ans) != shape:
-                        raise _changed(shape, np.shape(ans))
+                    if type(ans) in _NUMBERS:  # of a user's primitive
+                        ans = as_array(ans)
+                    if ans.shape != shape:
+                        raise _changed(shape, ans.shape)
                     found[outs] = ans
                 else:
-                    for i, a, each in zip(outs, ans, shape):
+                    for i, a, each in zip(outs, map(as_array, ans), shape):
                         if a.shape != each:
                             raise _changed(each, a.shape)
                         found[i] = a

@@ -5,7 +5,18 @@ import pytest
 from test_batching_cases import function, rows, sample
 
 import autograd_lite.numpy as anp
-from autograd_lite import grad, jit, jvp, nn, policy, tree, value_and_grad, vjp, vmap
+from autograd_lite import (
+    grad,
+    jit,
+    jvp,
+    nn,
+    policy,
+    primitive,
+    tree,
+    value_and_grad,
+    vjp,
+    vmap,
+)
 from autograd_lite.errors import ArgumentError, LeakedTracerError, UnsupportedError
 from autograd_lite.staging import MANY_PROGRAMS
 
@@ -226,6 +237,20 @@ def test_what_is_captured_is_copied():
     fun(X)
     captured[:] = 5
     np.testing.assert_array_equal(fun(X), X + 1)
+
+
+def test_primitives_that_return_python_numbers():
+    total = primitive(lambda x: float(x.sum()))
+    both = primitive(lambda x: (float(x[0]), float(x[1])), multiple=True)
+    fun = jit(lambda x: (total(x) * 2, both(x)[1]))
+    fun(X)
+    assert_equal(fun(W), (2 * W.sum(), W[1]))
+
+
+def test_one_copy_of_what_is_captured_several_times():
+    captured = np.ones(2)
+    program = jit(lambda x: x * captured + captured).program(X)
+    assert len(program._constants) == 1
 
 
 # -- what can't be recorded ------------------------------------------------------------

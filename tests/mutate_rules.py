@@ -72,6 +72,10 @@ OTHERS: Final = {
         *("test_scipy_special.py", "test_ops_awkward.py", "test_policy.py"),
         "test_numpy_folds.py",
     ),
+    "linalg": (
+        *("test_ops_awkward.py", "test_policy.py", "test_rules_points.py"),
+        *("test_linalg.py", "test_linalg_points.py", "test_numpy_forms.py"),
+    ),
     "": (
         *("test_ops_awkward.py", "test_policy.py", "test_rules_points.py"),
         *("test_linalg.py", "test_linalg_points.py", "test_scipy_linalg.py"),

@@ -98,7 +98,7 @@ def voigt_curve(x, sigma, gamma, order):
     elsewhere double precision is enough.
     """
     u = double(x) + 1j * gamma
-    far = np.abs(u) > FAR * math.sqrt(2) * sigma
+    far = np.abs(u) > FAR * sigma
     v, s = where(far, u, 1.0), where(far, sigma, 0.0)
     t = 2 * (s / v) ** 2
     s = where(far, 1.0, sigma) * math.sqrt(2)

@@ -39,18 +39,6 @@ def assert_close(found, expected, rtol=1e-12):
         numpy.testing.assert_allclose(x, y, rtol, rtol)
 
 
-@pytest.mark.parametrize("expression", CALLS)
-def test_without_tracers_it_is_numpy(expression):
-    ours, theirs = Call(expression, anp, arrays()), Call(expression, numpy, arrays())
-    assert_identical(ours(*ours.args), theirs(*theirs.args))
-
-
-@pytest.mark.parametrize("expression", CALLS)
-def test_value_of_traced_call(expression):
-    ours, theirs = Call(expression, anp, arrays()), Call(expression, numpy, arrays())
-    assert_close(vjp(ours, *ours.args)[0], theirs(*theirs.args))
-
-
 @pytest.mark.parametrize("expression", [*CALLS, *UPDATES])
 def test_derivatives(expression):
     call = Call(expression, anp, arrays())
@@ -58,10 +46,13 @@ def test_derivatives(expression):
 
 
 @pytest.mark.parametrize("expression", CALLS)
-def test_plain_numpy(expression):
-    """`import numpy as np` gives the same values and the same derivatives."""
+def test_values_and_plain_numpy(expression):
+    """Without tracers it is NumPy; NumPy's own functions have the same derivatives."""
     ours, plain = Call(expression, anp, arrays()), Call(expression, numpy, arrays())
+    expected = plain(*plain.args)
+    assert_identical(ours(*ours.args), expected)
     y, pullback = vjp(ours, *ours.args)
+    assert_close(y, expected)
     plain_y, plain_pullback = vjp(plain, *plain.args)
     assert_identical(plain_y, y)
     assert_identical(plain_pullback(y), pullback(y))
@@ -81,15 +72,11 @@ def check_dtypes(expression, samples):
 
 
 @pytest.mark.parametrize("expression", [*CALLS, *UPDATES])
-def test_float32_stays(expression):
-    check_dtypes(expression, {name: numpy.float32(x) for name, x in arrays().items()})
-
-
-@pytest.mark.parametrize("expression", [*CALLS, *UPDATES])
 def test_each_argument_keeps_its_dtype(expression):
     samples = arrays()
-    narrow = {name: numpy.float32(samples[name]) for name in "bkqrsuv"}
-    check_dtypes(expression, samples | narrow)
+    narrow = {name: numpy.float32(x) for name, x in samples.items()}
+    check_dtypes(expression, narrow)
+    check_dtypes(expression, samples | {name: narrow[name] for name in "bkqrsuv"})
 
 
 NOT_IN_HALF_PRECISION = re.compile(r"poly\(k\)|polyfit|roots")

@@ -37,11 +37,11 @@ def test_every_public_name_of_numpy_is_there():
     }
 
 
-@pytest.mark.parametrize("name", anp.__all__)
-def test_names_exist_and_are_callable_where_numpys_are(name):
-    ours = getattr(anp, name)
-    if name not in ADDED:
-        assert callable(ours) == callable(getattr(numpy, name))
+def test_names_exist_and_are_callable_where_numpys_are():
+    for name in anp.__all__:
+        ours = getattr(anp, name)
+        if name not in ADDED:
+            assert callable(ours) == callable(getattr(numpy, name)), name
 
 
 def own_names():

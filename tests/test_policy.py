@@ -59,6 +59,7 @@ CHOICES = [
     ("angle0", NAN, lambda x: np.arctan2(x, 1.0), 0.0, 1),
     ("clip_edge", 1, lambda x: np.clip(x, 0, 1), 0.0, 1),
     ("clip_edge", 0.5, lambda x: np.clip(x, 0, 1), 1.0, 0.5),
+    ("clip_edge", 0.5, lambda x: 3 * np.clip(x, 0, 1), 0.0, 1.5),
     ("clip_edge", 0, lambda x: np.clip(x, 0, 1), 0.0, 0),
     ("clip_edge", 0, lambda x: np.clip(x, 0, 1), 0.5, 1),
     ("clip_edge", 0, lambda x: np.clip(x, 0, 1), 1.5, 0),

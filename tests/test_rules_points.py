@@ -58,3 +58,10 @@ def test_second_derivative_of_a_normalisation_in_its_scale_alone():
         {name: np.stack([p, 2 * p]) for name, p in params.items()}
     )
     close(both["scale"][0], curve(params)["scale"], 1e-9)
+
+
+def test_copysign_and_heaviside_at_zero():
+    for sign in (1.0, -1.0):
+        close(grad(anp.copysign)(0.0, sign), 0.0)
+    close(grad(anp.heaviside, 1)(0.0, 0.3), 1.0)
+    close(grad(anp.heaviside, 1)(2.0, 0.3), 0.0)

@@ -86,6 +86,22 @@ def test_faddeeva_far_out(z, expected):
 
 
 @pytest.mark.parametrize(
+    "x, expected",
+    [
+        (40.0, -0.000312793427517855947),
+        (1e4, -5.00000007500000188e-9),
+        # Where exp(-x^2) is not small, or only just.
+        (55 + 55j, 137.445949142917618 - 10.7352153975121047j),
+        (26 + 25.5j, -6.89342343402034195e-6 + 0.000376947147858390929j),
+        (60 - 58j, -2.41769552380997189e-6 - 0.0000717576199668518131j),
+    ],
+)
+def test_dawsons_integral_far_out(x, expected):
+    found = jvp(special.dawsn, (x,), (type(x)(1),))[1]
+    np.testing.assert_allclose(found, expected, 1e-11)
+
+
+@pytest.mark.parametrize(
     "at, expected",
     [
         (
@@ -114,6 +130,13 @@ def test_faddeeva_far_out(z, expected):
 def test_voigt_profile(at, expected):
     found = grad(special.voigt_profile, (0, 1, 2))(*map(float, at))
     np.testing.assert_allclose(found, expected, 1e-11)
+
+
+def test_voigt_profile_in_float32_is_that_of_double_precision():
+    at = 12.0, 0.5, 0.25
+    found = grad(special.voigt_profile, (0, 1, 2))(*map(np.float32, at))
+    expected = grad(special.voigt_profile, (0, 1, 2))(*at)
+    np.testing.assert_allclose(found, expected, 2e-7)
 
 
 def test_voigt_profile_without_width_is_cauchys_or_normal():
@@ -149,6 +172,16 @@ def test_kelvin_functions_at_zero():
     slopes = [grad(special.berp)(0.0), grad(special.beip)(0.0)]
     assert slopes == [0.0, 0.5]
     assert grad(special.it2struve0)(0.0) == -2 / np.pi
+
+
+@pytest.mark.parametrize("v, x", [(0.3, 1.2), (2.0, -1.2), (0.0, -0.7), (1.0, -3.1)])
+def test_scaled_bessel_functions_of_any_order_and_sign(v, x):
+    value = scipy.special.ive(v, x)
+    slope = np.exp(-abs(x)) * scipy.special.ivp(v, x) - np.sign(x) * value
+    np.testing.assert_allclose(grad(special.ive, 1)(v, x), slope, 1e-13)
+    if v in (0.0, 1.0):
+        fun = (special.i0e, special.i1e)[int(v)]
+        np.testing.assert_allclose(grad(fun)(x), slope, 1e-13)
 
 
 def test_associated_legendre_functions_of_any_order():
@@ -227,6 +260,11 @@ def test_incomplete_gamma_functions_at_zero(a, slope):
         assert grad(special.gammaincc, 1)(a, 0.0) == -slope
 
 
+def test_second_derivative_of_the_incomplete_beta_function_at_one():
+    curve = grad(grad(special.betainc, 2), 2)
+    np.testing.assert_allclose(curve(1.5, 2.0, 1.0), -1.5 * 2.5, 1e-14)
+
+
 def test_zeta_in_float32_is_that_of_double_precision():
     """The terms of its series are large and cancel."""
     for s in (1.5, 2.0, 4.0):
@@ -243,6 +281,8 @@ def test_zeta_in_float32_is_that_of_double_precision():
 @pytest.mark.parametrize("s", [-2.5, -0.5, 1.5, 2.0, 5.0])
 def test_second_derivative_of_riemanns_zeta(s):
     check_grads(special.zeta, (np.array([s]),))
+    with np.errstate(all="raise"):  # nor by the formula of the other side of 0
+        grad(grad(special.zeta))(s)
 
 
 # -- what is not there ----------------------------------------------------------------

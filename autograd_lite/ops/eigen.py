@@ -14,7 +14,7 @@ import numpy as np
 from ..core import concrete, defjvp, defvjp, nondifferentiable, primitive
 from .basic import cast, sum
 from .batch import batch_stacks
-from .elementwise import conj, over
+from .elementwise import conj, imag, over
 from .inverses import solve
 from .matrices import (
     as_column,
@@ -52,7 +52,7 @@ def _eigh_vjp(ans, x, *, lower=True):
         require_distinct(w, "eigenvalues")
         turn = swap_last(v) @ g_v
         if v.dtype.kind == "c":
-            change = real_part(-1j * diagonal(turn))
+            change = imag(diagonal(turn))
             require_same_for_any_phase(change, np.abs(concrete(turn)), "eigenvectors")
         middle = diagonal_matrix(g_w) + over(1.0, as_row(w) - as_column(w)) * turn
         return fold(conj(v) @ middle @ swap_last(v), lower)

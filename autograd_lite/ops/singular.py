@@ -14,7 +14,7 @@ from ..core import concrete, defjvp, defvjp, primitive
 from ..errors import AmbiguousGradientError
 from .basic import sum
 from .batch import batch_stacks
-from .elementwise import conj, over, where
+from .elementwise import conj, imag, over, where
 from .matrices import (
     adjoint,
     as_column,
@@ -73,7 +73,7 @@ def _rotation(ans, g_u, g_vh):
 
 
 def _require_no_phase(turning, sizes):
-    change = real_part(-1j * diagonal(turning))
+    change = imag(diagonal(turning))
     scale = [np.abs(concrete(g)).max(initial=0.0) for g in sizes]
     require_same_for_any_phase(change, np.array(scale), "singular vectors")
 
@@ -82,14 +82,13 @@ def _outside(ans, g_u, g_vh):
     """Return the cotangent of x that comes from turning u and v out of their spaces."""
     u, s, vh = ans
     m, k, n = u.shape[-2], s.shape[-1], vh.shape[-1]
-    total = 0.0
     if m > k:
         rest = g_u - conj(u) @ (swap_last(u) @ g_u)
-        total = total + (rest / as_row(s)) @ conj(vh)
+        return (rest / as_row(s)) @ conj(vh)
     if n > k:
         rest = g_vh - (g_vh @ swap_last(vh)) @ conj(vh)
-        total = total + (conj(u) / as_row(s)) @ rest
-    return total
+        return (conj(u) / as_row(s)) @ rest
+    return 0.0
 
 
 def _require_differentiable(s, x):

@@ -5,6 +5,7 @@ Both are written in terms of a namespace `np` that the checker's library fills i
 
     functions.py   functions with their right rules
     bank.py        FAULTS: wrong rules of these functions, by family
+    ties.py        those that choose wrongly at ties, and FAIR choices
     calm.py        CALM: right functions at awkward places, to hear no false alarm
     ours.py        both as functions of autograd_lite
 """

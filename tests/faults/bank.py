@@ -25,6 +25,7 @@ from .effects import (
 )
 from .fault import Change, Row, changed, family, single, times
 from .functions import Array, Function, Pull
+from .ties import TIES
 
 # -- a factor, a sign ------------------------------------------------------------------
 
@@ -284,68 +285,6 @@ def places() -> Iterator[Row]:
     yield large, "last row", changed(large, somewhere(-1, 1.001))
     yield large, "first of 2000", changed(large, somewhere((0, 0), 1.01))
 
-
-def where_zero(np: Any, x: Array, extra: float) -> Array:
-    """Return `extra` where x is zero, zeros elsewhere."""
-    return extra * np.const(numpy.ones(tuple(x.shape)), x) * (x == 0)
-
-
-def hits(np: Any, x: Array, ans: Array) -> Array:
-    """Return ones where x is the largest."""
-    return np.const(numpy.ones(tuple(x.shape)), x) * (x == ans)
-
-
-def first_hit(weight: float) -> Pull:
-    """A rule of the largest that gives some of g to each tie, `weight` to the rest."""
-    return lambda np, g, ans, x: (
-        g * (hits(np, x, ans) * weight + 0.1 * (1 - hits(np, x, ans))),
-    )
-
-
-def at_ends(more: float) -> Change:
-    """Return the change of a cotangent where the argument is 1 or -1."""
-    return lambda np, x_bar, g, ans, x: x_bar + g * where_zero(np, x * x - 1, more)
-
-
-TIES: list[Row] = [
-    (f.TOP, "each tie gets all", lambda np, g, ans, x: (g * hits(np, x, ans),)),
-    (f.TOP, "no tie gets any", lambda np, g, ans, x: (0 * g * x,)),
-    (f.TOP, "the losers get it", lambda np, g, ans, x: (g * (1 - hits(np, x, ans)),)),
-    (f.TOP, "negated", lambda np, g, ans, x: (-g * hits(np, x, ans) / 2,)),
-    (f.TOP, "the losers get some", first_hit(0.5)),
-    (f.SPREAD, "no tie gets any", lambda np, g, ans, x: (0 * g * x,)),
-    (f.SPREAD, "negated", lambda np, g, ans, x: (-f.SPREAD.pull(np, g, ans, x)[0],)),
-    (f.SHRUNK, "1 at both ends", changed(f.SHRUNK, at_ends(1.0))),
-    (f.SHRUNK, "-1 at both ends", changed(f.SHRUNK, at_ends(-1.0))),
-    (
-        f.HINGE,
-        "1 at the tie",
-        changed(
-            f.HINGE, lambda np, b, g, ans, x, y: b + g * where_zero(np, x - y, 1.0)
-        ),
-    ),
-    (
-        f.HINGE,
-        "0.01 at the tie, second argument",
-        changed(
-            f.HINGE,
-            lambda np, b, g, ans, x, y: b + g * where_zero(np, x - y, 0.01),
-            1,
-        ),
-    ),
-    (
-        f.SIGNED_SQUARE,
-        "1 at zero",
-        changed(f.SIGNED_SQUARE, lambda np, b, g, ans, x: b + g * where_zero(np, x, 1)),
-    ),
-    (
-        f.SIGNED_SQUARE,
-        "0.01 at zero",
-        changed(
-            f.SIGNED_SQUARE, lambda np, b, g, ans, x: b + g * where_zero(np, x, 0.01)
-        ),
-    ),
-]
 
 # -- float32, second order -------------------------------------------------------------
 

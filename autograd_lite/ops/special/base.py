@@ -138,6 +138,11 @@ def series(x: Any, coefficients: Any) -> Any:
     return total
 
 
+def double(x: Any) -> Any:
+    """Return x in double precision, for formulas whose terms cancel."""
+    return x + np.float64(0)
+
+
 def switch(near: Any, x: Any, close: Slope, apart: Slope, elsewhere: float) -> Any:
     """Return close(x) where `near` holds, else apart(x).
 

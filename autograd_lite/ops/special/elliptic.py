@@ -65,9 +65,9 @@ def _ellip_d(phi, m):
     """Return D by Carlson's integral (DLMF 19.25.13), reduced to |phi| <= pi/2."""
     third = scipy_special().elliprd
     turns = np.round(phi / math.pi)
-    s, c = np.sin(phi - turns * math.pi), np.cos(phi - turns * math.pi)
+    s, c = np.sin(phi - turns * math.pi), np.cos(phi)
     part = s**3 * third(c * c, 1 - m * s * s, 1.0) / 3
-    return part + 2 * turns * third(0.0, 1 - m + 0 * phi, 1.0) / 3
+    return part + 2 * turns * third(0.0, 1 - m, 1.0) / 3
 
 
 def f_slope(f, d, phi, m):

@@ -184,20 +184,23 @@ itmodstruve0 = special(
 # -- modified Fresnel integrals -------------------------------------------------------
 
 
-def modfresnel(name, sign):
-    """Return the primitive of F(x), the integral of exp(+-it^2) from x, and of K(x)."""
-    turn = np.exp(-0.25j * math.pi * sign) / math.sqrt(math.pi)
+def modfresnel(name, i):
+    """Return the primitive of F(x), the integral of exp(i t^2) from x, and of K(x).
+
+    `i` is either square root of -1.
+    """
+    turn = np.exp(-i * math.pi / 4) / math.sqrt(math.pi)
     return special_pair(
         name,
         "Modified Fresnel integrals F and K. SciPy has an error in F of x < 0.",
         1,
         2,
         lambda ans, x: (
-            -exp(1j * sign * (x * x)),
-            -2j * sign * x * ans[1] - turn,
+            -exp(i * (x * x)),
+            -2 * i * x * ans[1] - turn,
         ),
     )
 
 
-modfresnelp = modfresnel("modfresnelp", 1)
-modfresnelm = modfresnel("modfresnelm", -1)
+modfresnelp = modfresnel("modfresnelp", 1j)
+modfresnelm = modfresnel("modfresnelm", -1j)

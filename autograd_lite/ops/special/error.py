@@ -11,7 +11,7 @@ import numpy as np
 
 from ..basic import real
 from ..elementwise import cos, exp, sin, where
-from .base import scipy_special, series, special, special_pair
+from .base import double, scipy_special, series, special, special_pair
 
 TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 HALF_ROOT_PI = math.sqrt(math.pi) / 2
@@ -49,10 +49,9 @@ ODD_FACTORIALS = np.cumprod([1, *(np.arange(1, 8) + 0.5)])  # (2k+1)!! / 2^k
 
 def erfcx_slope(ans, x):
     """Return 2 x erfcx(x) - 2/sqrt(pi), by its series where x is large."""
-    coefficients = ODD_FACTORIALS * (-1.0) ** np.arange(1, 9)
     far = np.real(x) > FAR
     t = 1 / where(far, x, FAR) ** 2
-    asymptotic = TWO_OVER_ROOT_PI / 2 * t * series(t, coefficients)
+    asymptotic = -TWO_OVER_ROOT_PI / 2 * t * series(-t, ODD_FACTORIALS)
     near = 2 * where(far, 0.0, x) * ans - TWO_OVER_ROOT_PI
     return where(far, asymptotic, near)
 
@@ -98,8 +97,8 @@ def voigt_curve(x, sigma, gamma, order):
     profile (DLMF 7.19.4). Where z is large, a series in sigma / u does not cancel;
     elsewhere double precision is enough.
     """
-    u = x + np.float64(0) + 1j * gamma
-    far = np.abs(u) > FAR * math.sqrt(2) * sigma
+    u = double(x) + 1j * gamma
+    far = np.abs(u) > FAR * sigma
     v, s = where(far, u, 1.0), where(far, sigma, 0.0)
     t = 2 * (s / v) ** 2
     s = where(far, 1.0, sigma) * math.sqrt(2)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..elementwise import cos, exp, log, sin, where
-from .base import Special, scipy_special, series, special, unknown
+from .base import Special, double, scipy_special, series, special, unknown
 
 TERMS = 15
 BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510]
@@ -128,7 +128,7 @@ def zeta_slope(s, q):
     That of the Euler-Maclaurin formula (DLMF 25.11.5), term by term, in double
     precision: the terms are large and cancel.
     """
-    s, q = s + np.float64(0), q + np.float64(0)
+    s, q = double(s), double(q)
     w = q + TERMS
     total = -(w ** (1 - s)) * (log(w) / (s - 1) + 1 / (s - 1) ** 2)
     total = total - log(w) * w**-s / 2
@@ -146,7 +146,7 @@ def riemann_slope(s):
 
     zeta(s) = (2 pi)^s / pi sin(pi s / 2) gamma(1 - s) zeta(1 - s) (DLMF 25.4.1).
     """
-    s = s + np.float64(0)
+    s = double(s)
     left = np.real(s) < 0
     mirrored = 1 - where(left, s, -1.0)
     half = math.pi / 2 * (1 - mirrored)

@@ -71,9 +71,10 @@ SPENCE_SLOPE = [-1 / (k + 1) for k in range(18)]
 
 def spence_slope(ans, z):
     """Return log(z) / (1 - z), near 1 by its series."""
+    d = 1 - z
     return switch(
-        absolute(z - 1) < 0.1,
-        1 - z,
+        absolute(d) < 0.1,
+        d,
         lambda d: series(d, SPENCE_SLOPE),
         lambda d: log(1 - d) / d,
         elsewhere=0.5,

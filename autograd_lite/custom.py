@@ -41,7 +41,7 @@ from .arguments import (
     zero_tangent,
 )
 from .batching import vmap_flat
-from .core import concrete, defbatch, defvjp_argnums
+from .core import concrete, defbatch, defvjp_argnums, is_recorded
 from .errors import ArgumentError, MissingRuleError, RuleError
 from .forward import Dual, DualTrace
 from .ops.basic import add, sum
@@ -434,7 +434,8 @@ class _Linear:
         if any(slot_of(self.tape, y) is not None for y in outs):
             raise RuleError(f"{call.place}: its output depends on the tangents")
         for dot in y_dots:
-            _check_linear(call.place, concrete(dot))
+            if not is_recorded(dot):
+                _check_linear(call.place, concrete(dot))
         self.outs = [strip(self.tape, y) for y in outs]
         self.slots = [slot_of(self.tape, dot) for dot in y_dots]
         self.wanted = [dot.slot for dot in dots]

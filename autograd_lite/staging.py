@@ -14,6 +14,7 @@ where no derivative is asked for asks `is_transformed`, and not `is_tracer`.
 from __future__ import annotations
 
 import functools
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
@@ -26,12 +27,13 @@ from .errors import ArgumentError, UnsupportedError
 from .fusing import fuses
 from .policies import in_force
 from .reverse import FAILURES, TAPE, Tape, as_array, separate
+from .static import Static, Structure, both_ways
 
 Fun = Callable[..., Any]
 Aval = tuple[tuple[int, ...], np.dtype[Any]]
 
-_NUMBERS: Final = frozenset({bool, int, float, complex})
 _ARRAYS: Final = (np.ndarray, np.generic)
+_OURS: Final = (f"{__package__}.ops.", f"{__package__}.numpy.")
 MANY_PROGRAMS: Final = 32  # of one function: likely it is given numbers that change
 
 
@@ -69,6 +71,13 @@ class Staged(Tracer):
             "name an argument that is no array of data in static_argnums."
         )
 
+    def _refuse(self, *args: Any, **kwargs: Any) -> Any:
+        """Raise as `value` does, where Python asks for a number or a plain array."""
+        return self.value
+
+    __float__ = __int__ = __complex__ = __index__ = __array__ = _refuse
+    tolist = item = _refuse
+
     def __repr__(self) -> str:
         return f"Staged({_name((self.shape, self.dtype))})"
 
@@ -88,7 +97,7 @@ class Instruction(NamedTuple):
 class Staging(Trace):
     """Records the primitives that are applied to its arrays."""
 
-    __slots__ = ("arrays", "captured", "constants", "instructions")
+    __slots__ = ("arrays", "captured", "constants", "instructions", "masks")
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,11 +105,19 @@ class Staging(Trace):
         self.constants: dict[int, Any] = {}  # by number
         self.captured: dict[int, tuple[Any, int]] = {}  # objects and numbers, by id
         self.arrays = 0  # numbers given so far
+        self.masks: set[int] = set()  # the numbers of what is boolean
 
     def number(self) -> int:
         """Return the next array's number."""
         self.arrays += 1
         return self.arrays - 1
+
+    def staged(self, array: Any) -> Staged:
+        """Return what stands for an array, under a number of its own."""
+        number = self.number()
+        if array.dtype.kind == "b":
+            self.masks.add(number)
+        return Staged(self, array, number)
 
     def process(
         self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
@@ -112,7 +129,7 @@ class Staging(Trace):
         values = [arg.array if isinstance(arg, Staged) else arg for arg in args]
         ans = primitive.impl(*values, **params)
         outs = [as_array(a) for a in (ans if primitive.multiple else (ans,))]
-        made = [Staged(self, out, self.number()) for out in outs]
+        made = [self.staged(out) for out in outs]
         slots = tuple([m.slot for m in made])
         avals = tuple([(out.shape, out.dtype) for out in outs])
         self.instructions.append(Instruction(primitive, ins, params, slots, avals))
@@ -134,7 +151,9 @@ class Staging(Trace):
         number = self.number()
         self.captured[id(arg)] = arg, number
         # Whoever owns it may write to it later.
-        self.constants[number] = arg.copy() if isinstance(arg, np.ndarray) else arg
+        self.constants[number] = arg.copy("K") if isinstance(arg, np.ndarray) else arg
+        if getattr(arg, "dtype", None) == np.bool_:
+            self.masks.add(number)
         return number
 
 
@@ -156,7 +175,7 @@ class Program:
         self._others = [None if is_array else x for x, is_array in zip(outs, arrays)]
         self._outdef = outdef
         results = {slot for slot in self._outs if slot is not None}
-        self.instructions = _needed(trace.instructions, results)
+        self.instructions = _needed(trace.instructions, results, trace.masks)
         used = {i for instruction in self.instructions for i in instruction.ins}
         used |= results
         self._constants = {i: c for i, c in trace.constants.items() if i in used}
@@ -170,19 +189,17 @@ class Program:
         step: Any = None
         try:
             for step in self._steps:
-                apply, ins, params, outs, shape, unused = step
+                apply, ins, params, outs, avals, unused = step
                 ans = apply(*[found[i] for i in ins], **params)
                 if type(outs) is int:
-                    if type(ans) in _NUMBERS:  # of a user's primitive
-                        ans = as_array(ans)
-                    if ans.shape != shape:
-                        raise _changed(shape, ans.shape)
+                    # The usual case, asked here to spare the call.
+                    usual = type(ans) is np.ndarray and ans.dtype is avals[1]
+                    if not (usual and ans.shape == avals[0]):
+                        ans = _as_recorded(ans, avals)
                     found[outs] = ans
                 else:
-                    for i, a, each in zip(outs, map(as_array, ans), shape):
-                        if a.shape != each:
-                            raise _changed(each, a.shape)
-                        found[i] = a
+                    for i, a, aval in zip(outs, ans, avals):
+                        found[i] = _as_recorded(a, aval)
                 for i in unused:
                     found[i] = None
         except FAILURES as error:
@@ -208,14 +225,29 @@ class Program:
         return "\n".join([*lines, f"returns {', '.join(found)}"])
 
 
-def _needed(instructions: list[Instruction], results: set[int]) -> list[Instruction]:
-    """Return the instructions without those whose results nobody uses."""
+def _needed(
+    instructions: list[Instruction], results: set[int], masks: set[int]
+) -> list[Instruction]:
+    """Return the instructions without those whose results nobody uses.
+
+    `masks`: the numbers of what is boolean. A shape that may depend on values is always
+    looked at: the function may have used it, as in x[x > 0].size.
+    """
     wanted, kept = set(results), []
     for instruction in reversed(instructions):
-        if not wanted.isdisjoint(instruction.outs):
+        used = not wanted.isdisjoint(instruction.outs)
+        if used or not _keeps_shape(instruction, masks):
             kept.append(instruction)
             wanted.update(instruction.ins)
     return kept[::-1]
+
+
+def _keeps_shape(instruction: Instruction, masks: set[int]) -> bool:
+    """Return whether the shapes of results are known to follow from those of inputs."""
+    primitive = instruction.primitive
+    ours = primitive.__module__.startswith(_OURS)  # no user's function inside
+    known = ours and primitive.differentiable and masks.isdisjoint(instruction.ins)
+    return primitive.broadcasts or known
 
 
 def _with_last_uses(
@@ -228,18 +260,28 @@ def _with_last_uses(
     for primitive, ins, params, outs, avals in reversed(instructions):
         unused = [i for i in {*ins, *outs} & made if i not in later]
         later.update(ins)
-        shapes = tuple([shape for shape, _ in avals])
-        one = not primitive.multiple
-        places = (outs[0], shapes[0]) if one else (outs, shapes)
+        places = (outs, avals) if primitive.multiple else (outs[0], avals[0])
         steps.append((primitive.impl, ins, params, *places, unused))
     return steps[::-1]
 
 
-def _changed(before: tuple[int, ...], now: tuple[int, ...]) -> UnsupportedError:
-    return UnsupportedError(
-        f"a result of shape {before} when the program was recorded has now shape {now}:"
-        " it depends on values, as that of x[x > 0] does. Use np.where(mask, x, 0), "
-        "which keeps the shape, or do without jit."
+def _as_recorded(y: Any, aval: Aval) -> Any:
+    """Return a result, which must have the shape and dtype that were recorded."""
+    shape, dtype = aval
+    if not isinstance(y, _ARRAYS):  # a user's primitive may return a Python number
+        y = as_array(y)
+    if y.shape == shape and y.dtype == dtype:
+        return y
+    if y.shape == shape:
+        raise UnsupportedError(
+            f"a result of dtype {dtype} when the program was recorded has now dtype "
+            f"{y.dtype}: it depends on values, as that of eigvals does, real or "
+            "complex. Make the argument complex, or do without jit."
+        )
+    raise UnsupportedError(
+        f"a result of shape {shape} when the program was recorded has now shape "
+        f"{y.shape}: it depends on values, as that of x[x > 0] does. Use "
+        "np.where(mask, x, 0), which keeps the shape, or do without jit."
     )
 
 
@@ -267,26 +309,6 @@ def _line(instruction: Instruction, names: dict[int, str]) -> str:
     return f"{outs} = {instruction.primitive.name}({args}): {kinds}"
 
 
-class _Static:
-    """An argument that is part of the program; equal when what it holds is."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Static) and _same(self.value, other.value)
-
-    def __hash__(self) -> int:
-        return hash(self.value)
-
-
-def _same(a: Any, b: Any) -> bool:
-    """Return whether two values make the same program: 1, 1.0 and True don't."""
-    return type(a) is type(b) and bool(a == b)
-
-
 class _Jitted:
     """A function with the programs that were recorded of it, by kind of arguments."""
 
@@ -295,7 +317,9 @@ class _Jitted:
     ) -> None:
         functools.update_wrapper(self, fun)
         self._fun, self._name = fun, getattr(fun, "__name__", repr(fun))
-        self._static_argnums, self._static_argnames = static_argnums, static_argnames
+        self._static_argnums, self._static_argnames = both_ways(
+            fun, static_argnums, static_argnames
+        )
         self._programs: dict[Any, Program] = {}
         self._warned = False
 
@@ -321,6 +345,13 @@ class _Jitted:
             )
         return self._record(leaves, key)
 
+    def __reduce__(self) -> Any:
+        """Return what it is made from: a copy, or another process, records anew."""
+        name = getattr(self, "__qualname__", "")
+        if getattr(sys.modules.get(self.__module__), name, None) is self:
+            return name  # it has taken the place of `fun`, as a decorator
+        return _Jitted, (self._fun, self._static_argnums, self._static_argnames)
+
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
@@ -337,30 +368,36 @@ class _Jitted:
         kinds: list[Any] = []
         for leaf in leaves:
             if isinstance(leaf, _ARRAYS):
+                if type(leaf) is not np.ndarray:
+                    leaf = _plain(self._name, leaf)
                 kinds.append((leaf.shape, leaf.dtype))
                 arrays.append(leaf)
             elif isinstance(leaf, Tracer):
                 return leaves, arrays, None
             else:
-                kinds.append(leaf if type(leaf) is _Static else _Static(leaf))
-        return leaves, arrays, (*kinds, treedef, in_force(), fuses())
+                kinds.append(leaf if type(leaf) is Static else Static(leaf))
+        return leaves, arrays, (*kinds, Structure(treedef), in_force(), fuses())
 
     def _held(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         numbers, names = self._static_argnums, self._static_argnames
-        held = [_Static(x) if i in numbers else x for i, x in enumerate(args)]
-        named = {k: _Static(x) if k in names else x for k, x in kwargs.items()}
+        n = len(args)
+        held = [
+            Static(x) if i in numbers or i - n in numbers else x
+            for i, x in enumerate(args)
+        ]
+        named = {k: Static(x) if k in names else x for k, x in kwargs.items()}
         return tuple(held), named
 
     def _record(self, leaves: list[Any], key: Any) -> Program:
-        *_, treedef, _, _ = key
+        *_, structure, _, _ = key
         trace = Staging()
         _check_leaves(self._name, leaves)
         inputs = [x for x in leaves if isinstance(x, _ARRAYS)]
         entered = [_entered(trace, x) for x in leaves]
         try:
-            args, kwargs = tree.unflatten(treedef, entered)
+            args, kwargs = tree.unflatten(structure.treedef, entered)
             outs, outdef = tree.flatten(self._fun(*args, **kwargs))
         finally:
             trace.open = False
@@ -383,18 +420,18 @@ class _Jitted:
 def _entered(trace: Staging, leaf: Any) -> Any:
     """Return what a function is given for a leaf of its arguments."""
     if isinstance(leaf, _ARRAYS):
-        return Staged(trace, np.asarray(leaf)[()], trace.number())
-    return leaf.value if type(leaf) is _Static else leaf
+        return trace.staged(np.asarray(leaf)[()])
+    return leaf.value if type(leaf) is Static else leaf
 
 
 def _unhashable(name: str, leaves: list[Any]) -> ArgumentError:
     """Return the error about the first argument that can't be looked up."""
     for leaf in leaves:
-        value = leaf.value if type(leaf) is _Static else leaf
+        value = leaf.value if type(leaf) is Static else leaf
         try:
             hash(value)
         except TypeError:
-            if not isinstance(value, np.ndarray) or type(leaf) is _Static:
+            if not isinstance(value, np.ndarray) or type(leaf) is Static:
                 break
     return ArgumentError(
         f"{name} was given {value!r}: an argument of a jitted function is an array, a "
@@ -402,9 +439,21 @@ def _unhashable(name: str, leaves: list[Any]) -> ArgumentError:
     )
 
 
+def _plain(name: str, array: Any) -> Any:
+    """Return an array of a subclass as a plain one, unless it would then mean less."""
+    if isinstance(array, (np.ma.MaskedArray, np.matrix)):
+        raise ArgumentError(
+            f"{name} was given a {type(array).__name__}, whose operations are not "
+            "those of arrays, which a program has. Pass np.asarray(x), and a mask "
+            "beside it."
+        )
+    return np.asarray(array) if isinstance(array, np.ndarray) else array
+
+
 def _check_leaves(name: str, leaves: list[Any]) -> None:
     for leaf in leaves:
-        if isinstance(leaf, np.random.Generator):
+        held = leaf.value if type(leaf) is Static else leaf
+        if isinstance(held, (np.random.Generator, np.random.RandomState)):
             raise ArgumentError(
                 f"{name} was given a random generator, but a recorded "
                 "program would repeat what was drawn while it was recorded. Draw the "

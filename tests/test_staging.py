@@ -1,11 +1,17 @@
 """`jit`: recorded once, replayed on other arrays, equal to what was recorded."""
 
+import copy
+import dataclasses
+import pickle
+
 import numpy as np
 import pytest
 from test_batching_cases import function, rows, sample
 
 import autograd_lite.numpy as anp
 from autograd_lite import (
+    checkpoint,
+    custom_jvp,
     grad,
     jit,
     jvp,
@@ -88,6 +94,19 @@ def test_transformations_go_through_and_may_be_recorded(outer):
     recorded(W + 1, X)
     assert_equal(recorded(W, X), expected)
     assert_equal(jit(outer(jit(fun)))(W, X), expected)
+
+
+def test_custom_rules_and_checkpoints_are_recorded():
+    @custom_jvp
+    def sine(x):
+        return anp.sin(x)
+
+    sine.defjvp(lambda xs, dots: (sine(xs[0]), anp.cos(xs[0]) * dots[0]))
+    for inner in (sine, checkpoint(lambda x: anp.sin(x) ** 2)):
+        slope = grad(lambda x, inner=inner: anp.sum(inner(x)))
+        recorded = jit(slope)
+        recorded(W)
+        assert_equal(recorded(X), slope(X))
 
 
 def test_second_derivatives_are_recorded():
@@ -197,6 +216,60 @@ def test_static_arguments():
     assert named(W, "other")[0] == -0.3 and by_name(W, sizes=(2, 1)).shape == (2, 1)
 
 
+@dataclasses.dataclass
+class Scaled:
+    w: np.ndarray
+    scale: float = dataclasses.field(metadata={"static": True})
+
+
+def test_numbers_that_are_equal_but_not_the_same():
+    fun = jit(anp.copysign)
+    assert_equal(fun(X, 0.0), np.abs(X))
+    assert_equal(fun(X, -0.0), -np.abs(X))
+    ints = np.ones(2, int)
+    for make in (lambda s: (ints, (s,)), lambda s: (Scaled(ints, s),)):
+        fun = jit(
+            lambda x, s=None: x.w * x.scale if s is None else x * s[0],
+            static_argnames="s",
+        )
+        assert fun(*make(1)).dtype == int and fun(*make(1.0)).dtype == float
+    fun, calls = counted()
+    fun(X, float("nan"))
+    fun(X, float("nan"))
+    assert len(calls) == 1
+
+
+def test_static_arguments_however_they_are_passed():
+    def head(x, n=1):
+        return x[:n]
+
+    n = np.int64(1)
+    for how in [
+        {"static_argnums": 1},
+        {"static_argnums": -1},
+        {"static_argnames": "n"},
+    ]:
+        assert jit(head, **how)(X, n).shape == jit(head, **how)(X, n=n).shape == (1,)
+    with pytest.raises(ArgumentError, match="no argument 'm'"):
+        jit(head, static_argnames="m")
+    with pytest.raises(ArgumentError, match="no argument 2"):
+        jit(head, static_argnums=2)
+
+
+@jit
+def doubled(x):
+    return x * 2
+
+
+def test_copies_and_pickles_record_anew():
+    doubled(X)
+    other = jit(np.tanh)
+    other(X)
+    for fun in (doubled, other):
+        for again in (pickle.loads(pickle.dumps(fun)), copy.deepcopy(fun)):
+            assert_equal(again(X), fun(X))
+
+
 def test_many_programs_of_one_function_are_warned_of():
     fun = jit(lambda x, rate: x * rate)
     with pytest.warns(UserWarning, match="float32.rate"):
@@ -279,10 +352,50 @@ def test_a_shape_that_depends_on_values_is_an_error_at_the_replay():
         fun(X + 1)
 
 
+@pytest.mark.parametrize(
+    "count",
+    [
+        lambda x: x[x > 1.6].size,
+        lambda x: len(anp.nonzero(x > 1.6)[0]),
+        lambda x: anp.unique(anp.floor(x)).size,
+        lambda x: primitive(lambda x: x[x > 1.6])(x).size,
+    ],
+    ids=["mask", "nonzero", "unique", "primitive"],
+)
+def test_a_shape_that_depends_on_values_is_looked_at_if_nothing_else_is(count):
+    fun = jit(lambda x: x * count(x))
+    assert_equal(fun(X), X * count(X))
+    other = np.array([3.0, 3.5])
+    with pytest.raises(UnsupportedError, match="now shape"):
+        fun(other)
+
+
+def test_what_nobody_uses_is_left_out():
+    program = jit(grad(lambda x: anp.sum(anp.tanh(x) ** 2))).program(X)
+    assert "sum(" not in str(program)
+
+
+def test_a_dtype_that_depends_on_values_is_an_error_at_the_replay():
+    fun = jit(lambda a: anp.real(anp.linalg.eigvals(a)))
+    fun(np.diag(X))
+    with pytest.raises(UnsupportedError, match="dtype complex128"):
+        fun(np.array([[0.0, 1.0], [-1.0, 0.0]]))
+
+
+def test_subclasses_of_arrays(tmp_path):
+    mapped = np.memmap(tmp_path / "x", np.float64, "w+", shape=(2,))
+    assert type(jit(lambda x: x + 1)(mapped)) is np.ndarray
+    for x in [np.ma.masked_less(X, 1.8), np.matrix(np.eye(2))]:
+        with pytest.raises(ArgumentError, match="np.asarray"):
+            jit(lambda x: x + 1)(x)
+
+
 def test_random_numbers_are_refused():
     rng = np.random.default_rng(0)
     with pytest.raises(ArgumentError, match="random generator"):
         jit(lambda x, rng: x + rng.random(2))(X, rng)
+    with pytest.raises(ArgumentError, match="random generator"):
+        jit(lambda x, rng: x + rng.random(2), static_argnums=1)(X, rng)
     with pytest.raises(UnsupportedError, match="dropout inside of jit"):
         jit(lambda x: nn.dropout(x, 0.5, rng))(X)
 

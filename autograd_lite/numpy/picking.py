@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..core import is_tracer
 from ..errors import ShapeError
 from ..ops.basic import reshape
 from ..ops.index import getitem
@@ -93,6 +94,11 @@ def extract(condition: Any, arr: Any) -> Any:
 # -- by places ------------------------------------------------------------------------
 
 
+def _places_of(obj: Any) -> Any:
+    """Return places that shapes depend on, which cannot be traced."""
+    return np.asarray(obj) if is_tracer(obj) else obj
+
+
 @implements(np.delete)
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     """Return `arr` without the slices that `obj` names along an axis."""
@@ -100,7 +106,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     if axis is None:
         arr, axis = ravel(arr), 0
     axis = axis_of(axis, arr.ndim)
-    rest = np.delete(np.arange(arr.shape[axis]), obj)
+    rest = np.delete(np.arange(arr.shape[axis]), _places_of(obj))
     return getitem(arr, (slice(None),) * axis + (rest,))
 
 
@@ -112,7 +118,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
         arr, axis = ravel(arr), 0
     axis = axis_of(axis, arr.ndim)
     n = arr.shape[axis]
-    order = np.insert(np.arange(n), obj, -1)  # -1 marks what is new
+    order = np.insert(np.arange(n), _places_of(obj), -1)  # -1 marks what is new
     new = int(np.sum(order < 0))
     order[order < 0] = n + np.arange(new)
     shape = [new if i == axis else k for i, k in enumerate(arr.shape)]

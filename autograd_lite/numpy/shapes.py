@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..batching import Batched
-from ..core import Tracer, concrete
+from ..core import Tracer, concrete, is_recorded
 from ..errors import ArgumentError, ShapeError, UnsupportedError
 from ..ops import basic
 from ..ops import shape as ops
@@ -87,7 +87,7 @@ def laid_out(a: Any, order: str | None) -> Any:
     """
     if order == "F":
         return transpose(laid_out(transpose(a), "C"))
-    if order != "C" or concrete(a).flags.c_contiguous:
+    if order != "C" or (not is_recorded(a) and concrete(a).flags.c_contiguous):
         return a
     return basic.reshape(basic.reshape(a, shape=(a.size,)), shape=a.shape)
 

@@ -1,4 +1,4 @@
-"""Convolution in groups: the passes of `conv_fast` over some channels at a time.
+"""Convolution in groups: the usual passes over some channels at a time.
 
 A group's rows of an image, few enough to stay in the cache, are copied out of the
 other groups' channels together with their border. The results need no copy: a tile
@@ -14,7 +14,15 @@ import numpy as np
 
 from . import memory
 from .columns import Columns, columns, even
-from .conv_fast import (
+from .geometry import Geometry, geometry
+from .jit import serial
+from .launch import Array, Launch, compiled, launch, run
+from .micro import REAL, Tile, machine, multiply
+from .moves import clear, copy_row
+from .passes import (
+    CHUNKS,
+    SUM_BYTES,
+    TASKS,
     Pass,
     forward_pass,
     input_grad_passes,
@@ -22,18 +30,9 @@ from .conv_fast import (
     lanes_of,
     phases,
 )
-from .geometry import Geometry, geometry
-from .jit import serial
-from .launch import Array, Launch, compiled, launch, run
-from .micro import REAL, Tile, machine, multiply
-from .moves import clear, copy_row
 
-# Bytes of an image that a task works on, or that it sums over at a time; pieces to cut
-# a batch into, each with its own sum of weight gradients. As in conv_fast.
+# Bytes of an image that a task works on.
 _BLOCK_BYTES: Final = 1 << 17
-_SUM_BYTES: Final = 1 << 15
-_TASKS: Final = 8
-_CHUNKS: Final = 8
 
 
 def fits(size: Geometry, dtype: np.dtype) -> bool:
@@ -201,7 +200,7 @@ def _launch(
     n, groups, channels = sizes
     rows = even(step.wo, known_machine().rows(part.vectors))
     tile = Tile(rows, part.vectors, part.lanes, itemsize, part.masked)
-    height = step.block_height(_BLOCK_BYTES // itemsize, -(-_TASKS // (n * groups)))
+    height = step.block_height(_BLOCK_BYTES // itemsize, -(-TASKS // (n * groups)))
     blocks = -(-step.ho // height)
     values = (
         *_frame(step, channels),
@@ -288,9 +287,9 @@ def _plan_weight_grad(
     sc = group.s * group.c
     most = [_most_rows(part) for part in parts]
     room = max(-(-sc // even(sc, m)) * even(sc, m) for m in most)
-    height = step.block_height(_SUM_BYTES // itemsize)
+    height = step.block_height(SUM_BYTES // itemsize)
     scratch = (step.scratch(height) + room) * itemsize
-    chunk = -(-size.n // _CHUNKS)
+    chunk = -(-size.n // CHUNKS)
     tasks, launches = -(-size.n // chunk), []
     for part, rows in zip(parts, most):
         tile = Tile(even(sc, rows), part.vectors, part.lanes, itemsize, part.masked)

@@ -23,10 +23,16 @@ from .passes import (
     known_machine,
     lanes_of,
     phases,
+    widest,
 )
 
 # Bytes of an image that a forward task works on: a good part of a level-2 cache.
 _BLOCK_BYTES: Final = 1 << 18
+
+# Bytes of the weights whose terms are added before others begin, so that they stay in a
+# level-1 cache; and tiles that must read them for a copy of them to pay.
+_PANEL_BYTES: Final = 3 << 13
+_TILES_TO_PACK: Final = 3
 
 # Taps times channels up to which a tile's loops are written out.
 _UNROLL: Final = 32
@@ -38,22 +44,33 @@ def _forward_launch(
     """Return the launch of a pass for some of its output channels."""
     if slides.forward_fits(step, part.vectors):
         return slides.forward_launch(step, part, n, itemsize, bias)
-    taps = (step.r, step.s * step.frame.c)
+    r, sc = step.r, step.s * step.frame.c
     rows = even(step.wo, known_machine().rows(part.vectors))
-    unroll = taps if taps[0] * taps[1] <= _UNROLL else (0, 0)
+    few = r * sc <= _UNROLL
+    unroll = (r, sc) if few else (0, 0)
     tile = Tile(rows, part.vectors, part.lanes, itemsize, part.masked, unroll=unroll)
     height = step.block_height(_BLOCK_BYTES // itemsize, -(-TASKS // n))
-    copied = step.frame.copied
-    blocks = -(-step.ho // height)
+    copied, blocks, tiles = (
+        step.frame.copied,
+        -(-step.ho // height),
+        -(-step.wo // rows),
+    )
+    packed = height * tiles >= _TILES_TO_PACK and not few
+    terms = max(1, _PANEL_BYTES // (part.width * itemsize))
+    taps, depth = even(r, max(1, terms // sc)), even(sc, terms)
+    frame = -(-step.scratch(height) // part.lanes) * part.lanes if copied else 0
+    panel = taps * depth * part.width * packed
     values = (
         *(*step.frame.params(copied), *step.window),
         *(part.first, part.last, part.last_lanes, bias, blocks, height),
-        *step[-5:],
+        *(*step[-5:], packed, taps, depth, frame, panel),
     )
-    scratch = step.scratch(height) * itemsize if copied else 0
-    flops = 2 * n * step.ho * step.wo * step.k * taps[0] * taps[1]
+    whole = taps == r and depth == sc
+    sums = 0 if whole else height * tiles * rows * part.width
+    scratch = (frame + panel + sums) * itemsize
+    flops = 2 * n * step.ho * step.wo * step.k * r * sc
     address = forward_task(tile.literal())
-    return launch(address, values, n * blocks, scratch, flops)
+    return launch(address, values, n * blocks, scratch, flops, cleared=copied)
 
 
 @lru_cache(maxsize=1024)
@@ -61,7 +78,7 @@ def _plan_forward(size: Geometry, itemsize: int, has_bias: bool) -> list[Launch]
     step = forward_pass(size)
     return [
         _forward_launch(step, part, size.n, itemsize, has_bias)
-        for part in columns(size.k, lanes_of(itemsize))
+        for part in columns(size.k, lanes_of(itemsize), widest())
     ]
 
 
@@ -88,7 +105,7 @@ def _plan_input_grad(size: Geometry, itemsize: int) -> list[Launch]:
     return [
         _forward_launch(step, part, size.n, itemsize, False)
         for step in input_grad_passes(size)
-        for part in columns(size.c, lanes_of(itemsize))
+        for part in columns(size.c, lanes_of(itemsize), widest())
     ]
 
 
@@ -115,7 +132,8 @@ def _plan_weight_grad(
     size: Geometry, itemsize: int, chunk: int
 ) -> tuple[list[Launch], tuple[int, ...]]:
     """Return the launches that sum over every `chunk` images, the shape of the sums."""
-    parts, step = columns(size.k, lanes_of(itemsize)), forward_pass(size)
+    parts = columns(size.k, lanes_of(itemsize), widest())
+    step = forward_pass(size)
     tiles = [_weight_rows(size, part.vectors) for part in parts]
     sc = size.s * size.c
     room = max(-(-sc // rows) * rows for rows, _ in tiles)

@@ -45,6 +45,14 @@ def known_machine() -> Machine:
     return found
 
 
+def widest() -> int:
+    """Return the most vectors of a tile: more of them need fewer loads for a product.
+
+    With fewer than five rows, four vectors have too few sums at a time.
+    """
+    return 4 if known_machine().rows(4) >= 5 else 2
+
+
 class Frame(NamedTuple):
     """The part of the infinite zero-bordered image that a pass reads.
 

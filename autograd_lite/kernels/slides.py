@@ -93,7 +93,7 @@ def _sums(size: Geometry, vectors: int, alone: bool) -> tuple[int, int, int]:
 def weight_grad_fits(size: Geometry, vectors: int) -> bool:
     """Tell whether the weights' gradient of all channels gains by a sliding tile."""
     taps, bands, rows = _sums(size, vectors, False)
-    return vectors == 1 and taps > 1 and taps * bands * rows > 8
+    return vectors <= 1 and taps > 1 and taps * bands * rows * vectors > 8
 
 
 def weight_grad_launch(

@@ -12,7 +12,7 @@ from .passes import SUM_BYTES, TASKS, Pass, forward_pass, known_machine
 from .sliding import Slide, forward_task, weight_grad_task
 
 # Bytes of an image that a forward task works on.
-_BLOCK_BYTES: Final = 1 << 17
+BLOCK_BYTES: Final = 1 << 17
 
 # Taps of a kernel row that are held in registers at the most, and sums of one tile:
 # enough to hide how long an addition takes.
@@ -32,17 +32,39 @@ def forward_fits(step: Pass, vectors: int) -> bool:
     return vectors == 1 and step.sw < step.s <= _MOST_TAPS
 
 
+def forward_form(step: Pass, vectors: int, alone: bool = False) -> tuple[Slide, int]:
+    """Return a form for a pass, and the rows of its tiles.
+
+    Where taps can't be held, tiles take one of them at a time, as those of `micro` do.
+    """
+    found, held = known_machine(), step.s <= _MOST_TAPS
+    if held and (alone or step.sw < step.s):
+        form = Slide(step.s, step.sw, alone)
+        return form, _rows(step.wo, min(_MOST_ROWS, form.rows(found, vectors)))
+    return Slide(1, step.sw, alone), _rows(step.wo, found.rows(vectors))
+
+
+def _rows(pixels: int, most: int) -> int:
+    """Return the rows of tiles: few tiles without much overlap.
+
+    Example:
+        >>> _rows(28, 14), _rows(28, 12), _rows(15, 14)
+        (14, 7, 8)
+    """
+    counts = range(-(-pixels // most), -(-pixels // 6) + 1)
+    rows = [-(-pixels // count) for count in counts] or [pixels]
+    return min(rows, key=lambda n: -(-pixels // n) * (n + 1))
+
+
 def forward_launch(
     step: Pass, part: Columns, n: int, itemsize: int, bias: bool, alone: bool = False
 ) -> Launch:
     """Return the launch of a pass over n images; `alone`: each channel by itself."""
-    taps = step.s if step.s <= _MOST_TAPS else 1
-    form = Slide(taps, step.sw, alone)
-    rows = even(step.wo, min(_MOST_ROWS, form.rows(known_machine(), part.vectors)))
-    inner = step.s // taps if alone else step.frame.c
+    form, rows = forward_form(step, part.vectors, alone)
+    inner = step.s // form.taps if alone else step.frame.c
     unroll = (step.r, inner) if step.r * inner <= _UNROLL else (0, 0)
     tile = Tile(rows, part.vectors, part.lanes, itemsize, part.masked, unroll=unroll)
-    height = step.block_height(_BLOCK_BYTES // itemsize, -(-TASKS // n))
+    height = step.block_height(BLOCK_BYTES // itemsize, -(-TASKS // n))
     copied, blocks = step.frame.copied, -(-step.ho // height)
     c, k = step.frame.c, step.k
     # Strides of a pixel and a channel of x; of a tap, a kernel row, a channel of w.
@@ -96,6 +118,26 @@ def weight_grad_fits(size: Geometry, vectors: int) -> bool:
     return vectors <= 1 and taps > 1 and taps * bands * rows * vectors > 8
 
 
+def sums_form(size: Geometry, vectors: int) -> tuple[Slide, int, int]:
+    """Return a form for the weights' gradient, and its tiles' bands and rows.
+
+    Where it has one tap at a time, rows are taps as well, and may go beyond the last.
+    """
+    if weight_grad_fits(size, vectors):
+        taps, bands, rows = _sums(size, vectors, False)
+        return Slide(taps, size.sw), bands, rows
+    found = known_machine()
+    most = found.alone if vectors == 1 else found.rows(vectors)
+    return Slide(1), 1, even(size.s * size.c, most)
+
+
+def rows_to_sum(step: Pass, itemsize: int) -> int:
+    """Return how many rows of cotangents, and their images, a level-1 cache holds."""
+    row, cotangents = step.frame.width * step.frame.c, step.wo * step.k
+    held = SUM_BYTES // itemsize - (step.r - step.sh) * row
+    return max(1, held // (step.sh * row + cotangents))
+
+
 def weight_grad_launch(
     size: Geometry,
     part: Columns,
@@ -112,9 +154,8 @@ def weight_grad_launch(
     taps, bands, rows = _sums(size, part.vectors, alone)
     form = Slide(taps, size.sw if taps > 1 else 1, alone)
     tile = Tile(rows, part.vectors, part.lanes, itemsize, part.masked, bands)
-    limit = _BLOCK_BYTES if alone else SUM_BYTES
-    height = step.block_height(limit // itemsize)
-    few = min(height, _ROWS_ALONE) if alone else height
+    height = step.block_height(BLOCK_BYTES // itemsize)
+    few = _ROWS_ALONE if alone else rows_to_sum(step, itemsize)
     copied, c, k = step.frame.copied, step.frame.c, step.k
     # Rows in all; strides of a row of x, of a kernel row and a tap of the sums.
     shape = (c, 1, room * k, c * k)

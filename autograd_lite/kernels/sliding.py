@@ -301,19 +301,21 @@ def weight_grad_task(tile: tuple[int, ...], form: tuple[int, ...]) -> int:
         images, chunk, height, total = p[18], p[19], p[20], p[21]
         x_row, w_band, w_tap, blocks, few = p[22], p[23], p[24], p[25], p[26]
         x_pixel = p[27]
+        shared = max(0, r - sh)  # rows that a row of results shares with the next
         target = partial + index * r * w_band * itemsize
         for block in range(
             index * chunk * blocks, min(images, (index + 1) * chunk) * blocks
         ):
             image, first = block // blocks, block % blocks * height
             origin = x + image * image_size * itemsize
-            source, row = frame_rows(scratch, origin, first * sh, r - sh, p, itemsize)
+            source, row = frame_rows(scratch, origin, first * sh, shared, p, itemsize)
             end = min(ho, first + height)
             for i in range(first, end, few):
                 count = min(few, end - i)
-                known = (i - first) * sh + r - sh
+                known = (i - first) * sh + shared
+                fresh = (count - 1) * sh + r - shared
                 place = scratch + known * framed_row * itemsize
-                frame_rows(place, origin, first * sh + known, count * sh, p, itemsize)
+                frame_rows(place, origin, first * sh + known, fresh, p, itemsize)
                 source_i = source + (i - first) * sh * row * itemsize
                 cotangent = g + (image * ho + i) * wo * k * itemsize
                 for tap in range(0, r, bands):

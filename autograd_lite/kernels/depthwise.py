@@ -6,24 +6,28 @@ tiles that do all three contractions by the usual passes.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 from . import memory
-from .columns import Columns
+from .columns import Columns, even
 from .geometry import Geometry
-from .launch import Array, Launch, run
-from .micro import REAL, machine
+from .launch import Array, Launch, compiled, launch, run
+from .micro import REAL, Tile, machine
+from .moves import clear, copy
 from .passes import (
     CHUNKS,
+    TASKS,
     Pass,
     forward_pass,
     input_grad_passes,
     lanes_of,
     phases,
 )
-from .slides import forward_launch, weight_grad_launch
+from .slides import forward_form, forward_launch, weight_grad_launch
+from .sliding import slide
 
 
 def _parts(k: int, lanes: int) -> list[Columns]:
@@ -38,10 +42,112 @@ def _parts(k: int, lanes: int) -> list[Columns]:
     return [part for part in parts if part.first < part.last]
 
 
+@cache
+def _bare_task(
+    tile: tuple[int, ...],
+    first_form: tuple[int, ...],
+    inner_form: tuple[int, ...],
+    last_form: tuple[int, ...],
+) -> int:
+    """Return the address of a task that convolves some rows of one image unframed.
+
+    Arrays: x, w, bias, y. The border to the left and right is known to the tiles. Rows
+    that meet the border above or below are copied to the scratch memory.
+    """
+    rows, columns, itemsize = tile[0], tile[2], tile[3]
+
+    # Long because a function of its own would lose the literals of the tile.
+    def task(p, x, w, bias, y, scratch, index):
+        h, row, top, left, r, s, c = p[0], p[1], p[2], p[3], p[4], p[5], p[6]
+        ho, wo, sh, sw, first_w = p[7], p[8], p[9], p[10], p[11]
+        first_y, y_image, y_row, y_pixel = p[12], p[13], p[14], p[15]
+        first_c, last_c, lanes, has_bias = p[16], p[17], p[18], p[19]
+        blocks, height = p[20], p[21]
+        image, first = index // blocks, index % blocks * height
+        x += image * h * row * itemsize
+        w += first_w * itemsize
+        target = y + (first_y + image * y_image + first * y_row) * itemsize
+        for i in range(first, min(ho, first + height)):
+            above = i * sh - top
+            source = x + above * row * itemsize
+            if above < 0 or above + r > h:
+                source = scratch
+                for t in range(r):
+                    if 0 <= above + t < h:
+                        origin = x + (above + t) * row * itemsize
+                        copy(scratch + t * row * itemsize, origin, row * itemsize)
+                    else:
+                        clear(scratch + t * row * itemsize, row * itemsize)
+            source -= left * c * itemsize
+            for column in range(first_c, last_c, columns):
+                shift = column * itemsize
+                start = bias + shift if has_bias else 0
+                for j in range(0, wo, rows):
+                    place = min(j, wo - rows)
+                    a = (source + place * sw * c * itemsize + shift, c, row, 0)
+                    b = (w + shift, c, s * c, 0)
+                    out = (target + place * y_pixel * itemsize + shift, y_pixel)
+                    ends = j + rows >= wo
+                    if j == 0:
+                        slide(tile, first_form, a, b, out, (start, 0), (r, 1), (lanes,))
+                    elif ends:
+                        slide(tile, last_form, a, b, out, (start, 0), (r, 1), (lanes,))
+                    else:
+                        slide(tile, inner_form, a, b, out, (start, 0), (r, 1), (lanes,))
+            target += y_row * itemsize
+
+    return compiled(task)
+
+
+class _Border(NamedTuple):
+    """Pixels beyond the image that a pass meets to its left and right."""
+
+    left: int
+    right: int
+
+
+def _border(step: Pass, rows: int) -> _Border | None:
+    """Return the border if only the first and the last tile of a row meet it."""
+    frame, tiles = step.frame, -(-step.wo // rows)
+    border = _Border(frame.left, max(0, frame.width - frame.left - frame.w))
+    if frame.left < 0 or frame.top < 0:
+        return None
+    last = (step.wo - rows) * step.sw - frame.left
+    before_last = ((tiles - 1) * rows - 1) * step.sw + step.s - frame.left
+    apart = rows * step.sw >= frame.left and last >= 0 and before_last <= frame.w
+    return border if tiles == 1 or apart else None
+
+
+def _bare_launch(
+    step: Pass, part: Columns, n: int, itemsize: int, bias: bool
+) -> Launch | None:
+    """Return the launch of a pass that frames no image, if its tiles allow it."""
+    form, rows = forward_form(step, 1, alone=True)
+    border = _border(step, rows)
+    if form.taps < step.s or border is None:
+        return None
+    left, right = form._replace(before=border.left), form._replace(after=border.right)
+    if rows == step.wo:
+        left = left._replace(after=border.right)
+    tile = Tile(rows, 1, part.lanes, itemsize, part.masked, unroll=(0, 1))
+    forms = [each.literal() for each in (left, form, right)]
+    frame, height = step.frame, even(step.ho, -(-step.ho * n // max(n, TASKS)))
+    values = (
+        *(frame.h, frame.w * frame.c, frame.top, frame.left, step.r, step.s, frame.c),
+        *(step.ho, step.wo, step.sh, step.sw, *step[-5:]),
+        *(part.first, part.last, part.last_lanes, bias, -(-step.ho // height), height),
+    )
+    scratch = step.r * frame.w * frame.c * itemsize
+    flops = 2 * n * step.ho * step.wo * step.k * step.r * step.s
+    tasks, address = n * -(-step.ho // height), _bare_task(tile.literal(), *forms)
+    return launch(address, values, tasks, scratch, flops, cleared=False)
+
+
 def _launches(step: Pass, n: int, itemsize: int, bias: bool) -> list[Launch]:
     """Return the launches of a pass over n images."""
     return [
-        forward_launch(step, part, n, itemsize, bias, alone=True)
+        _bare_launch(step, part, n, itemsize, bias)
+        or forward_launch(step, part, n, itemsize, bias, alone=True)
         for part in _parts(step.k, lanes_of(itemsize))
     ]
 

@@ -31,16 +31,19 @@ _INT64: Final = ir.IntType(64)
 class Slide(NamedTuple):
     """The literal part of a sliding tile, besides its Tile.
 
-    `taps` of a kernel row at a time, over every `step`-th pixel.
+    `taps` of a kernel row at a time, over every `step`-th pixel. before, after: how
+    many of the pixels that a tile meets lie in the border, which are zeros unread.
     """
 
     taps: int
     step: int = 1
     alone: bool = False
+    before: int = 0
+    after: int = 0
 
-    def literal(self) -> tuple[int, int, int]:
+    def literal(self) -> tuple[int, ...]:
         """Return the numbers as the tuple of ints that tiles take."""
-        return self.taps, self.step, int(self.alone)
+        return self.taps, self.step, int(self.alone), self.before, self.after
 
     def rows(self, found: Machine, vectors: int = 1) -> int:
         """Return how many sums of so many vectors fit beside weights and a scalar."""
@@ -58,8 +61,8 @@ class Slide(NamedTuple):
 
 
 def _read_slide(literal: Any) -> Slide:
-    taps, step, alone = [item.literal_value for item in literal.types]
-    return Slide(taps, step, bool(alone))
+    taps, step, alone, *border = [item.literal_value for item in literal.types]
+    return Slide(taps, step, bool(alone), *border)
 
 
 class _Emitter(Emitter):
@@ -115,9 +118,11 @@ def _emit_slide(emit: _Emitter, arguments: list[Any]) -> None:
         weights = [
             emit.row(emit.at(pointers[1], (tap, t)), masks) for t in range(form.taps)
         ]
-        for p in range((tile.rows - 1) * form.step + form.taps):
+        span = (tile.rows - 1) * form.step + form.taps
+        for p in range(span):
             met = form.met(p, tile.rows)
-            if met:
+            x = ir.Constant(emit.vector, None)
+            if met and form.before <= p < span - form.after:
                 x = emit.number(emit.at(pointers[0], (pixel, p)), masks)
             for row, t in met:
                 emit.add_product(sums[row], x, weights[t])

@@ -14,6 +14,7 @@ import numpy as np
 from . import memory
 from .columns import Columns, even
 from .geometry import Geometry
+from .jit import serial
 from .launch import Array, Launch, compiled, launch, run
 from .micro import REAL, Tile, machine
 from .moves import clear, copy
@@ -26,8 +27,13 @@ from .passes import (
     lanes_of,
     phases,
 )
-from .slides import forward_form, forward_launch, weight_grad_launch
-from .sliding import slide
+from .slides import (
+    forward_form,
+    forward_launch,
+    sums_alone,
+    weight_grad_launch,
+)
+from .sliding import slide, slide_sums
 
 
 def _parts(k: int, lanes: int) -> list[Columns]:
@@ -40,6 +46,22 @@ def _parts(k: int, lanes: int) -> list[Columns]:
     main = k - k % lanes
     parts = [Columns(1, lanes, 0, main), Columns(1, lanes, main, k)]
     return [part for part in parts if part.first < part.last]
+
+
+@serial
+def _rows_at(image, first, h, count, row, scratch):
+    """Return the address of rows of an image; those beyond it are zeros.
+
+    row: its bytes. If there are any, all rows are copied to the scratch memory.
+    """
+    if first >= 0 and first + count <= h:
+        return image + first * row
+    for i in range(count):
+        if 0 <= first + i < h:
+            copy(scratch + i * row, image + (first + i) * row, row)
+        else:
+            clear(scratch + i * row, row)
+    return scratch
 
 
 @cache
@@ -68,16 +90,7 @@ def _bare_task(
         w += first_w * itemsize
         target = y + (first_y + image * y_image + first * y_row) * itemsize
         for i in range(first, min(ho, first + height)):
-            above = i * sh - top
-            source = x + above * row * itemsize
-            if above < 0 or above + r > h:
-                source = scratch
-                for t in range(r):
-                    if 0 <= above + t < h:
-                        origin = x + (above + t) * row * itemsize
-                        copy(scratch + t * row * itemsize, origin, row * itemsize)
-                    else:
-                        clear(scratch + t * row * itemsize, row * itemsize)
+            source = _rows_at(x, i * sh - top, h, r, row * itemsize, scratch)
             source -= left * c * itemsize
             for column in range(first_c, last_c, columns):
                 shift = column * itemsize
@@ -143,6 +156,67 @@ def _bare_launch(
     return launch(address, values, tasks, scratch, flops, cleared=False)
 
 
+@cache
+def _bare_sums_task(tile: tuple[int, ...], form: tuple[int, ...]) -> int:
+    """Return the address of a task that sums the weights' gradient of some images.
+
+    Arrays: x, g, unused, partial sums `(tasks, r, s, 1, c)`. Images are read unframed,
+    as by `_bare_task`; of a row of pixels, one vector of channels after the other, so
+    that memory is read nearly in its order.
+    """
+    columns, itemsize, bands = tile[2], tile[3], tile[5]
+
+    # Long because a function of its own would lose the literals of the tile.
+    def task(p, x, g, unused, partial, scratch, index):
+        h, row, top, left, r, s, c = p[0], p[1], p[2], p[3], p[4], p[5], p[6]
+        ho, wo, sh, sw, images, chunk = p[7], p[8], p[9], p[10], p[11], p[12]
+        first_c, last_c, lanes = p[13], p[14], p[15]
+        target = partial + index * r * s * c * itemsize
+        for image in range(index * chunk, min(images, (index + 1) * chunk)):
+            origin = x + image * h * row * itemsize
+            for i in range(ho):
+                source = _rows_at(origin, i * sh - top, h, r, row * itemsize, scratch)
+                source -= left * c * itemsize
+                cotangent = g + (image * ho + i) * wo * c * itemsize
+                for tap in range(0, r, bands):
+                    for column in range(first_c, last_c, columns):
+                        shift = column * itemsize
+                        a = source + tap * row * itemsize + shift
+                        slide_sums(
+                            tile,
+                            form,
+                            (a, row, 0, c, sh * row, sw * c),
+                            (cotangent + shift, wo * c, c),
+                            (target + tap * s * c * itemsize + shift, s * c, c, 0),
+                            (1, wo),
+                            (lanes,),
+                        )
+
+    return compiled(task)
+
+
+def _bare_sums_launch(
+    size: Geometry, part: Columns, itemsize: int, chunk: int
+) -> Launch | None:
+    """Return the launch of a weight gradient that frames no image, if it can be."""
+    step, (form, bands) = forward_pass(size), sums_alone(size)
+    frame, right = step.frame, max(0, step.frame.width - size.left - size.w)
+    ends = (form.taps - 1) // form.step * form.step, form.taps - form.step
+    if form.taps < size.s or frame.left > ends[0] or right > ends[1]:
+        return None
+    form = form._replace(before=frame.left, after=right)
+    tile = Tile(1, 1, part.lanes, itemsize, part.masked, bands)
+    values = (
+        *(frame.h, frame.w * frame.c, frame.top, frame.left, step.r, step.s, frame.c),
+        *(step.ho, step.wo, step.sh, step.sw, size.n, chunk),
+        *(part.first, part.last, part.last_lanes),
+    )
+    scratch = step.r * frame.w * frame.c * itemsize
+    address = _bare_sums_task(tile.literal(), form.literal())
+    tasks = -(-size.n // chunk)
+    return launch(address, values, tasks, scratch, size.flops, cleared=False)
+
+
 def _launches(step: Pass, n: int, itemsize: int, bias: bool) -> list[Launch]:
     """Return the launches of a pass over n images."""
     return [
@@ -171,7 +245,8 @@ def _plan_input_grad(size: Geometry, itemsize: int) -> list[Launch]:
 def _plan_weight_grad(size: Geometry, itemsize: int) -> list[Launch]:
     chunk = -(-size.n // CHUNKS)
     return [
-        weight_grad_launch(size, part, itemsize, chunk, size.s, alone=True)
+        _bare_sums_launch(size, part, itemsize, chunk)
+        or weight_grad_launch(size, part, itemsize, chunk, size.s, alone=True)
         for part in _parts(size.k, lanes_of(itemsize))
     ]
 

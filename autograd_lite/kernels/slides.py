@@ -131,6 +131,12 @@ def sums_form(size: Geometry, vectors: int) -> tuple[Slide, int, int]:
     return Slide(1), 1, even(size.s * size.c, most)
 
 
+def sums_alone(size: Geometry) -> tuple[Slide, int]:
+    """Return a form for the weights' gradient of channels by themselves, and bands."""
+    taps, bands, _ = _sums(size, 1, True)
+    return Slide(taps, size.sw if taps > 1 else 1, True), bands
+
+
 def rows_to_sum(step: Pass, itemsize: int) -> int:
     """Return how many rows of cotangents, and their images, a level-1 cache holds."""
     row, cotangents = step.frame.width * step.frame.c, step.wo * step.k

@@ -182,13 +182,19 @@ class _Sums:
         """Return what variables hold."""
         return [self.emit.builder.load(cell, typ=self.emit.vector) for cell in cells]
 
-    def add(self, pointer: Any, first: int, held: list[Any]) -> None:
-        """Add products of `step` pixels with cotangents, the latest `first` ago."""
+    def add(
+        self, pointer: Any, first: int, held: list[Any], inside: Any = None
+    ) -> None:
+        """Add products of `step` pixels with cotangents, the latest `first` ago.
+
+        inside: tells of each pixel whether it is one of the image.
+        """
         taps, step = self.emit.form.taps, self.emit.form.step
         met = [(d, range(d + first * step, taps, step)) for d in range(step)]
         for at, (i, q) in enumerate(self.places):
             for d, taps_of in met:
-                if taps_of:
+                x = ir.Constant(self.emit.vector, None)
+                if taps_of and (inside is None or inside(d)):
                     places = (self.band, i), (self.row, q), (self.pixel, d)
                     x = self.emit.number(self.emit.at(pointer, *places), self.masks)
                 for t, cotangent in zip(taps_of, held):
@@ -197,11 +203,13 @@ class _Sums:
     def add_row(self, pointers: list[Any]) -> None:
         """Add a row of pixels: at its ends some taps meet no cotangent."""
         emit, (images, cotangents) = self.emit, pointers
-        before = (emit.form.taps - 1) // emit.form.step
+        taps, stride, _, border, border_after = emit.form
+        before, after = (taps - 1) // stride, taps - stride - border_after
         held: list[Any] = []  # the cotangents of this pixel, the one before, and so on
         for p in range(before):
             held = [emit.row(emit.at(cotangents, (self.b_inner, p)), self.masks), *held]
-            self.add(emit.at(images, (self.a_inner, p)), 0, held)
+            image = emit.at(images, (self.a_inner, p))
+            self.add(image, 0, held, lambda d, at=p * stride: at + d >= border)
         cells = [self.kept(values) for values in held]
 
         def step(pointers: list[Any]) -> None:
@@ -218,7 +226,8 @@ class _Sums:
         end = emit.at(images, (emit.builder.mul(self.a_inner, self.pixels), 1))
         held = [self.values(group) for group in cells]
         for p in range(before):
-            self.add(emit.at(end, (self.a_inner, p)), p + 1, held)
+            image = emit.at(end, (self.a_inner, p))
+            self.add(image, p + 1, held, lambda d, at=p * stride: at + d < after)
 
     def store(self) -> None:
         """Write the sums to where they came from."""

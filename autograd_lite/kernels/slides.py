@@ -14,10 +14,11 @@ from .sliding import Slide, forward_task, weight_grad_task
 # Bytes of an image that a forward task works on.
 BLOCK_BYTES: Final = 1 << 17
 
-# Taps of a kernel row that are held in registers at the most, and sums of one tile:
-# enough to hide how long an addition takes.
+# Taps of a kernel row that are held in registers at the most. Sums of one tile: enough
+# to hide how long an addition takes; with fewer, weights are loaded too often.
 _MOST_TAPS: Final = 7
 _MOST_ROWS: Final = 16
+_FEWEST_ROWS: Final = 4
 
 # Rows of pixels that a weight gradient sums over for one vector of channels after the
 # other, each alone: few, so that memory is read nearly in its order.
@@ -37,10 +38,10 @@ def forward_form(step: Pass, vectors: int, alone: bool = False) -> tuple[Slide, 
 
     Where taps can't be held, tiles take one of them at a time, as those of `micro` do.
     """
-    found, held = known_machine(), step.s <= _MOST_TAPS
-    if held and (alone or step.sw < step.s):
-        form = Slide(step.s, step.sw, alone)
-        return form, _rows(step.wo, min(_MOST_ROWS, form.rows(found, vectors)))
+    found, form = known_machine(), Slide(step.s, step.sw, alone)
+    most = min(_MOST_ROWS, form.rows(found, vectors))
+    if step.s <= _MOST_TAPS and (alone or step.sw < step.s) and most >= _FEWEST_ROWS:
+        return form, _rows(step.wo, most)
     return Slide(1, step.sw, alone), _rows(step.wo, found.rows(vectors))
 
 
@@ -114,6 +115,9 @@ def _sums(size: Geometry, vectors: int, alone: bool) -> tuple[int, int, int]:
 
 def weight_grad_fits(size: Geometry, vectors: int) -> bool:
     """Tell whether the weights' gradient of all channels gains by a sliding tile."""
+    found = known_machine()
+    if 2 * size.s * vectors > found.registers - found.spare:
+        return False
     taps, bands, rows = _sums(size, vectors, False)
     return vectors <= 1 and taps > 1 and taps * bands * rows * vectors > 8
 

@@ -17,7 +17,7 @@ import numpy as np
 from .core import Primitive, Trace, Tracer, check_alive, is_tracer, no_cotangent
 from .errors import RuleError
 from .guard import SMALL_INPUT, SMALL_VIEW, lend, lock, lockable, unlock, writable_view
-from .ops.basic import add, conform
+from .ops.basic import LARGE_SUM, add, conform
 from .ops.index import ScatterSum
 
 Pullback = Callable[[Any], Any]
@@ -280,7 +280,7 @@ class Cotangents:
             self.values[slot] = current.add(x_bar)
         elif type(x_bar) is ScatterSum:
             self.values[slot] = x_bar.add(current)
-        elif slot in self.owned and not is_tracer(x_bar):
+        elif slot in self.owned and not is_tracer(x_bar) and x_bar.nbytes < LARGE_SUM:
             np.add(current, x_bar, out=current)
         else:
             total = add(current, x_bar)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from llvmlite import ir
 
-from autograd_lite.kernels import depthwise, micro
+from autograd_lite.kernels import micro, sliding
 
 LINUX_X86, LINUX_ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
 
@@ -111,10 +111,26 @@ def test_on_arm_a_column_of_sums_stays_in_vector_registers(neon):
     assert not [line for line in loop if "[sp" in line]
 
 
-def test_on_arm_a_depthwise_tile_stays_in_vector_registers(neon):
-    tile = micro.Tile(8, 1, 4, 4)
-    loop = innermost_loop(assembly(depthwise._emit_lanes, tile, MULTIPLY))
-    assert len([line for line in loop if re.search(r"fmla\s+v\d+\.4s", line)]) == 8
+@pytest.mark.parametrize("alone", [False, True], ids=["all channels", "each alone"])
+@pytest.mark.parametrize(
+    "emit, arguments, tile",
+    [
+        (sliding._emit_slide, (4, 4, 2, 2, 2, 1), micro.Tile(14, 1, 4, 4)),
+        (sliding._emit_sums, (6, 3, 4, 2, 1), micro.Tile(1, 1, 4, 4, bands=3)),
+    ],
+    ids=["slide", "sums"],
+)
+def test_on_arm_a_sliding_tile_stays_in_vector_registers(
+    neon, emit, arguments, tile, alone
+):
+    form = sliding.Slide(taps=3, alone=alone)
+
+    def emitted(builder, tile, values):
+        emit(sliding._Emitter(builder, tile, form), values)
+
+    loop = innermost_loop(assembly(emitted, tile, arguments))
+    products = [line for line in loop if re.search(r"fmla\s+v\d+\.4s", line)]
+    assert len(products) == 3 * tile.rows * tile.bands
     assert not [line for line in loop if "[sp" in line]
 
 

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from thread_counts import on_each_thread_count
 
-from autograd_lite.kernels import activation, norm, optim
+import autograd_lite as ad
+from autograd_lite.kernels import activation, addition, norm, optim
+from autograd_lite.ops.basic import LARGE_SUM
 
 DTYPES = [np.float32, np.float64]
 # The sizes around which a kernel goes parallel or starts another chunk.
@@ -248,3 +250,33 @@ def test_optimisers_on_one_thread_and_two():
 
     for one, two in zip(*on_each_thread_count(compute)):
         np.testing.assert_array_equal(one, two)
+
+
+# -- large sums --------------------------------------------------------------------
+
+
+@given(SIZES, st.sampled_from(DTYPES))
+def test_a_sum_is_numpys_bit_for_bit(size, dtype):
+    x, y = normal(size, dtype), normal(size, dtype, seed=1)
+    tiny, largest = np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max
+    for start, value in enumerate((np.nan, np.inf, -0.0, tiny, largest)):
+        x[start::11] = value
+        y[start::13] = value
+    y[1::22] = -np.inf
+    with np.errstate(all="ignore"):
+        expected = x + y
+        assert addition.add(x, y).tobytes() == expected.tobytes()
+        one, two = on_each_thread_count(lambda: addition.add(x, y).tobytes())
+    assert one == two
+
+
+def test_a_large_sum_warns_as_numpy_does_and_has_its_gradient():
+    x = np.full(LARGE_SUM // 4, 3e38, np.float32)
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError, match="add"):
+        ad.vjp(lambda x: x + x, x)
+
+    def total(x):
+        return ad.numpy.sum(ad.numpy.sin(x) + (x + 2 * x) + x)
+
+    x = normal(x.size, np.float32)
+    close(ad.grad(total)(x), np.cos(x) + 4)

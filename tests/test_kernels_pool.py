@@ -7,6 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from thread_counts import on_each_thread_count
 
+import autograd_lite as ad
+from autograd_lite import nn
 from autograd_lite.kernels import pool
 
 NONE = ((0, 0), (0, 0))
@@ -149,6 +151,29 @@ def test_results_do_not_depend_on_the_number_of_threads(geometry, shape):
     results = on_each_thread_count(lambda: everything(x, geometry))
     for one, two in zip(results[0], results[-1]):
         np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize(
+    "resampled, shape",
+    [
+        (lambda x: nn.upsample(x, (41, 50), mode="bilinear"), (3, 20, 31, 18)),
+        (lambda x: nn.upsample(x, (900,), mode="linear"), (3, 400, 34)),
+        (lambda x: nn.max_pool(x, (2, 3), 1, dilation=(3, 2)), (3, 30, 31, 18)),
+        (lambda x: nn.max_pool(x, 2, 1), (2, 9, 14, 15, 10)),
+    ],
+    ids=["images", "signals", "dilated windows", "volumes"],
+)
+def test_interpolation_does_not_depend_on_the_number_of_threads(resampled, shape):
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    results = set()
+    before = numba.get_num_threads()
+    for threads in (1, 2):
+        numba.set_num_threads(threads)
+        y, pullback = ad.vjp(resampled, x)
+        g = np.cos(np.arange(y.size, dtype=np.float32)).reshape(y.shape)
+        results.add((y.tobytes(), pullback(g)[0].tobytes()))
+    numba.set_num_threads(before)
+    assert len(results) == 1
 
 
 def test_large_and_small_arrays_agree():

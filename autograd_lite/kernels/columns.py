@@ -29,21 +29,25 @@ class Columns(NamedTuple):
         return self.last_lanes < self.lanes
 
 
-def columns(k: int, lanes: int) -> list[Columns]:
-    """Cut k columns to pairs of vectors and a rest.
+def columns(k: int, lanes: int, widest: int = 2) -> list[Columns]:
+    """Cut k columns to groups of `widest` vectors, pairs of vectors, and a rest.
 
     Example:
         >>> [(part.first, part.vectors, part.lanes) for part in columns(40, 16)]
         [(0, 2, 16), (32, 1, 8)]
     """
-    main = k - k % (2 * lanes)
-    parts = [Columns(2, lanes, 0, main)] if main else []
-    rest = k - main
+    parts, first = [], 0
+    for vectors in sorted({widest, 2}, reverse=True):
+        last = k - (k - first) % (vectors * lanes)
+        if last > first:
+            parts.append(Columns(vectors, lanes, first, last))
+        first = last
+    rest = k - first
     if rest > lanes:
-        parts.append(Columns(2, lanes, main, k))
+        parts.append(Columns(2, lanes, first, k))
     elif rest:
         fitting = 1 << (rest - 1).bit_length()
-        parts.append(Columns(1, fitting, main, k))
+        parts.append(Columns(1, fitting, first, k))
     return parts
 
 

@@ -23,9 +23,9 @@ from . import (
     pointwise,
     winograd,
 )
-from .conv_fast import tiles_fit
 from .geometry import Geometry, Padding, Pair, geometry
 from .launch import Array
+from .passes import tiles_fit
 from .plain import channel_sum, channel_sums
 
 __all__ = [

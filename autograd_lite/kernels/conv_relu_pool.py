@@ -16,10 +16,10 @@ import numpy as np
 
 from . import memory
 from .columns import even
-from .conv_fast import Frame, known_machine, lanes_of, tiles_fit
 from .conv_tiles import frame_rows
 from .geometry import Geometry, Pair
 from .launch import Array, Launch, compiled, launch, run
+from .passes import Frame, known_machine, lanes_of, tiles_fit
 from .pooled_rows import Pooled, pooled_row, pooled_row_grad
 
 # The most taps of a filter (over all channels) with which this pays, by the machine's

@@ -11,7 +11,7 @@ from functools import cache
 from .jit import serial
 from .launch import compiled
 from .micro import multiply
-from .moves import clear, copy
+from .moves import clear, copy, copy_row
 
 
 @serial
@@ -39,8 +39,11 @@ def frame_rows(scratch, image, first, count, p, itemsize):
 def forward_task(tile: tuple[int, ...]) -> int:
     """Return the address of a task that convolves some rows of one image.
 
-    Arrays: x, w, bias, y. The last tile of a row of pixels overlaps the one before if
-    it has to; it computes the same values again.
+    Arrays: x, w, bias, y. The weights of a few terms go to scratch memory first: in w,
+    rows of a tile's columns lie far apart, often at a power of 2, which share few
+    places of the level-1 cache; and they may begin anywhere in a cache line. Sums that
+    are not done wait there as well. The last tile of a row of pixels overlaps the one
+    before if it has to; it computes the same values again.
     """
     rows, columns, itemsize = tile[0], tile[1] * tile[2], tile[3]
 
@@ -50,8 +53,11 @@ def forward_task(tile: tuple[int, ...]) -> int:
         sh, pixel, first_k, last_k, lanes = p[13], p[14], p[15], p[16], p[17]
         has_bias, blocks, height, first_w = p[18], p[19], p[20], p[21]
         first_y, y_image, y_row, y_pixel = p[22], p[23], p[24], p[25]
+        packed, taps, depth = p[26], p[27], p[28]
         image, first = index // blocks, index % blocks * height
         height = min(height, ho - first)
+        panel = scratch + p[29] * itemsize
+        sums = panel + p[30] * itemsize
         source, row = frame_rows(
             scratch,
             x + image * image_size * itemsize,
@@ -60,25 +66,48 @@ def forward_task(tile: tuple[int, ...]) -> int:
             p,
             itemsize,
         )
-        w += first_w * itemsize
         target = y + (first_y + image * y_image + first * y_row) * itemsize
         for column in range(first_k, last_k, columns):
             shift = column * itemsize
-            start = bias + shift if has_bias else 0
-            for i in range(height):
-                for j in range(0, wo, rows):
-                    j = min(j, wo - rows)
-                    a = source + (i * sh * row + j * pixel) * itemsize
-                    out = target + (i * y_row + j * y_pixel) * itemsize + shift
-                    multiply(
-                        tile,
-                        (a, 0, pixel, row, 1),
-                        (w + shift, sc * k, k),
-                        (out, y_pixel),
-                        (start, 0),
-                        (r, sc),
-                        (lanes,),
-                    )
+            for tap in range(0, r, taps):
+                for term in range(0, sc, depth):
+                    outer, inner = min(taps, r - tap), min(depth, sc - term)
+                    b = w + (first_w + (tap * sc + term) * k) * itemsize + shift
+                    b_row, b_tap = k, sc * k
+                    if packed:
+                        to = panel
+                        for i in range(outer):
+                            for q in range(inner):
+                                origin = b + (i * b_tap + q * b_row) * itemsize
+                                copy_row(tile, origin, lanes, to)
+                                to += columns * itemsize
+                        b, b_row, b_tap = panel, columns, inner * columns
+                    done = tap + outer == r and term + inner == sc
+                    unfinished = sums
+                    for i in range(height):
+                        for j in range(0, wo, rows):
+                            j = min(j, wo - rows)
+                            a = source + (i * sh + tap) * row * itemsize
+                            a += (j * pixel + term) * itemsize
+                            start, start_row = unfinished, columns
+                            if tap + term == 0:
+                                start, start_row = bias + shift, 0
+                                if not has_bias:
+                                    start = 0
+                            out, out_row = unfinished, columns
+                            if done:
+                                out = target + (i * y_row + j * y_pixel) * itemsize
+                                out, out_row = out + shift, y_pixel
+                            multiply(
+                                tile,
+                                (a, 0, pixel, row, 1),
+                                (b, b_tap, b_row),
+                                (out, out_row),
+                                (start, start_row),
+                                (outer, inner),
+                                (lanes,),
+                            )
+                            unfinished += rows * columns * itemsize
 
     return compiled(task)
 

@@ -2,8 +2,8 @@
 
 The depths that a window meets become channels of one image: a window of t depths over
 c channels is then one of t * c channels over an image, and the fast kernels have more
-to do at a time. With groups, where channels must stay apart, the contributions of the
-depths are added up instead.
+to do at a time. Where each channel is a group of its own, which has fast kernels for
+itself, the contributions of the depths are added up instead.
 
 Shapes: `x: (n, d, h, w, c)`, `w: (t, r, s, c/groups, k)`, `y: (n, d', h', w', k)`. The
 first entry of a stride, of the padding and so on is that of the depth.
@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from . import conv, memory
 from .launch import Array
+from .volumes import gather, scatter
 
 Sizes = tuple[int, ...]
 Padding = tuple[tuple[int, int], ...]
@@ -36,8 +36,8 @@ def forward(
 ) -> Array:
     """Return the cross-correlation of volumes x with w, plus the bias."""
     flat: tuple[Any, ...] = (stride[1:], padding[1:], dilation[1:], groups)
-    if groups == 1:
-        columns = _columns(x, w.shape[0], stride[0], padding[0], dilation[0])
+    if not 1 < groups == x.shape[-1]:
+        columns = _columns(x, w.shape[0], stride[0], padding[0], dilation[0], groups)
         y = conv.conv_forward(_images(columns), _image_weights(w), b, *flat)
         return y.reshape(*columns.shape[:2], *y.shape[1:])
     total = None
@@ -63,22 +63,20 @@ def input_grad(
     flat: tuple[Any, ...] = (stride[1:], padding[1:], dilation[1:], groups)
     n, _, *image, c = input_shape
     taps, outputs = w.shape[0], g.shape[1]
-    wide = _padded_zeros(input_shape, padding[0], g.dtype)
     rows = _images(g)
-    if groups == 1:
+    if not 1 < groups == c:
         shape = (len(rows), *image, taps * c)
         found = conv.conv_input_grad(rows, _image_weights(w), shape, *flat)
-        parts = found.reshape(n, outputs, *image, taps, c)
-        _add_taps(wide, np.moveaxis(parts, 4, 0), stride[0], dilation[0])
-    else:
-        shape = (len(rows), *image, c)
-        sums = (
-            conv.conv_input_grad(rows, w[tap], shape, *flat).reshape(
-                n, outputs, *image, c
-            )
-            for tap in range(taps)
-        )
-        _add_taps(wide, sums, stride[0], dilation[0])
+        columns = found.reshape(n, outputs, *image, taps * c)
+        window = (taps, stride[0], padding[0][0], dilation[0])
+        return scatter(columns, window, input_shape[1], groups)
+    wide = _padded_zeros(input_shape, padding[0], g.dtype)
+    shape = (len(rows), *image, c)
+    sums = (
+        conv.conv_input_grad(rows, w[tap], shape, *flat).reshape(n, outputs, *image, c)
+        for tap in range(taps)
+    )
+    _add_taps(wide, sums, stride[0], dilation[0])
     return _without_padding(wide, input_shape[1], padding[0])
 
 
@@ -95,8 +93,8 @@ def weight_grad(
     flat: tuple[Any, ...] = (stride[1:], padding[1:], dilation[1:], groups)
     depth = (kernel_shape[0], stride[0], padding[0], dilation[0])
     taps, r, s, c, k = kernel_shape
-    if groups == 1:
-        columns = _images(_columns(x, *depth))
+    if not 1 < groups == x.shape[-1]:
+        columns = _images(_columns(x, *depth, groups))
         shape = (r, s, taps * c, k)
         found = conv.conv_weight_grad(columns, _images(g), shape, *flat)
         turned = found.reshape(r, s, taps, c, k).transpose(2, 0, 1, 3, 4)
@@ -136,10 +134,9 @@ def col2im(
     rows = np.swapaxes(split, 3, 4).reshape(n * d, ho, wo, area * taps * c)
     flat: tuple[Any, ...] = (kernel[1:], stride[1:], padding[1:], dilation[1:])
     images = conv.col2im(rows, (n * d, h, w, taps * c), *flat)
-    wide = _padded_zeros(input_shape, padding[0], cols.dtype)
-    parts = np.moveaxis(images.reshape(n, d, h, w, taps, c), 4, 0)
-    _add_taps(wide, parts, stride[0], dilation[0])
-    return _without_padding(wide, input_shape[1], padding[0])
+    columns = images.reshape(n, d, h, w, taps * c)
+    window = (taps, stride[0], padding[0][0], dilation[0])
+    return scatter(columns, window, input_shape[1], 1)
 
 
 def _images(volumes: Array) -> Array:
@@ -155,16 +152,18 @@ def _image_weights(w: Array) -> Array:
 
 
 def _columns(
-    x: Array, taps: int, stride: int, sides: tuple[int, int], dilation: int
+    x: Array,
+    taps: int,
+    stride: int,
+    sides: tuple[int, int],
+    dilation: int,
+    groups: int = 1,
 ) -> Array:
     """Return `(n, d', h, w, t * c)`: the depths of each window side by side."""
-    n, _, h, w, c = x.shape
     if taps == stride == 1 and sides == (0, 0):
         return x
-    wide = _padded(x, sides)
-    views = sliding_window_view(wide, dilation * (taps - 1) + 1, axis=1)
-    views = views[:, ::stride, ..., ::dilation]  # (n, d', h, w, c, t)
-    return np.swapaxes(views, 4, 5).reshape(n, views.shape[1], h, w, taps * c)
+    outputs = (x.shape[1] + sum(sides) - dilation * (taps - 1) - 1) // stride + 1
+    return gather(x, (taps, stride, sides[0], dilation), outputs, groups)
 
 
 def _taps(

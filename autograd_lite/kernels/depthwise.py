@@ -1,181 +1,39 @@
 """Convolution of each channel by itself, and what grouped convolutions make of it.
 
-The channels are the vectors here, of the image and of the weights alike: the tile of
-`micro` with a vector of A in the place of a scalar that is repeated,
-
-    C[i] = start[i] + sum of A[i, outer, inner] * B[outer, inner],    lane by lane.
-
-As in `conv_fast` one tile does all three contractions, by the same passes.
+The channels are the vectors here, of the image and of the weights alike, in the sliding
+tiles that do all three contractions by the usual passes.
 """
 
 from __future__ import annotations
 
 from functools import cache, lru_cache
-from typing import Any, Final
+from typing import NamedTuple
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
 
 from . import memory
 from .columns import Columns, even
-from .conv_fast import (
+from .geometry import Geometry
+from .jit import serial
+from .launch import Array, Launch, compiled, launch, run
+from .micro import REAL, Tile, machine
+from .moves import clear, copy
+from .passes import (
+    CHUNKS,
+    TASKS,
     Pass,
     forward_pass,
     input_grad_passes,
-    known_machine,
     lanes_of,
     phases,
 )
-from .conv_tiles import frame_rows
-from .geometry import Geometry
-from .launch import Array, Launch, compiled, launch, run
-from .micro import REAL, Emitter, Loop, Tile, emitted, machine, read_tile, started
-
-# As in conv_fast: bytes of an image that a task works on, pieces to cut the work into.
-_BLOCK_BYTES: Final = 1 << 17
-_SUM_BYTES: Final = 1 << 15
-_TASKS: Final = 8
-_CHUNKS: Final = 8
-
-# Pixels whose sums a tile holds: few sizes, as each is compiled. The last tile of a row
-# overlaps the one before if it has to.
-_PIXELS: Final = (8, 4)
-
-
-@emitted
-def multiply_lanes(typing_context, tile, a, b, c, start, counts, last):
-    """Compute one tile, lane by lane; the arguments are those of `micro.multiply`."""
-    shape = read_tile(tile)
-    kinds = [types.UniTuple(types.int64, n) for n in (5, 3, 2, 2, 2, 1)]
-
-    def emit(context, builder, signature, arguments):
-        unpacked = [cgutils.unpack_tuple(builder, item) for item in arguments[1:]]
-        _emit_lanes(builder, shape, unpacked)
-        return context.get_dummy_value()
-
-    return types.void(tile, *kinds), emit
-
-
-def _emit_lanes(builder: ir.IRBuilder, tile: Tile, arguments: list[Any]) -> None:
-    emit = Emitter(builder, tile)
-    (a, a_band, a_row, a_outer, a_inner), (b, b_outer, b_inner) = arguments[:2]
-    (c, c_row), (start, start_row), (outer, inner), (last_lanes,) = arguments[2:]
-    masks = emit.masks(last_lanes)
-    sums = [row[0] for row in started(emit, start, start_row, masks)]
-    fma = emit.function(f"llvm.fma.{emit.suffix}", emit.vector, [emit.vector] * 3)
-
-    def step(pointers: list[Any]) -> None:
-        weight = emit.load(pointers[1], masks[0])
-        for i, cell in enumerate(sums):
-            band, row = divmod(i, tile.rows)
-            source = emit.at(pointers[0], (a_band, band), (a_row, row))
-            total = builder.load(cell, typ=emit.vector)
-            value = emit.load(source, masks[0])
-            builder.store(builder.call(fma, [value, weight, total]), cell)
-
-    def outer_step(pointers: list[Any]) -> None:
-        Loop(emit, pointers, [a_inner, b_inner]).run(inner, tile.unroll[1], step)
-
-    pointers = [emit.pointer(a), emit.pointer(b)]
-    Loop(emit, pointers, [a_outer, b_outer]).run(outer, tile.unroll[0], outer_step)
-    for i, cell in enumerate(sums):
-        target = emit.at(emit.pointer(c), (c_row, i))
-        emit.store(builder.load(cell, typ=emit.vector), target, masks[0])
-
-
-@cache
-def _forward_task(tile: tuple[int, ...]) -> int:
-    """Return the address of a task that convolves some rows of one image.
-
-    Arrays: x, w, bias, y; the parameters are those of `conv_tiles.forward_task`.
-    """
-    rows, columns, itemsize = tile[0], tile[2], tile[3]
-
-    # Long because a function of its own would lose the literals of the tile.
-    def task(p, x, w, bias, y, scratch, index):
-        image_size, r, sc, k, ho, wo = p[7], p[8], p[9], p[10], p[11], p[12]
-        sh, pixel, first_k, last_k, lanes = p[13], p[14], p[15], p[16], p[17]
-        has_bias, blocks, height, first_w = p[18], p[19], p[20], p[21]
-        first_y, y_image, y_row, y_pixel = p[22], p[23], p[24], p[25]
-        image, first = index // blocks, index % blocks * height
-        height = min(height, ho - first)
-        source, row = frame_rows(
-            scratch,
-            x + image * image_size * itemsize,
-            first * sh,
-            (height - 1) * sh + r,
-            p,
-            itemsize,
-        )
-        w += first_w * itemsize
-        target = y + (first_y + image * y_image + first * y_row) * itemsize
-        for i in range(height):
-            for column in range(first_k, last_k, columns):
-                shift = column * itemsize
-                start = bias + shift if has_bias else 0
-                for j in range(0, wo, rows):
-                    j = min(j, wo - rows)
-                    a = source + (i * sh * row + j * pixel) * itemsize + shift
-                    out = target + (i * y_row + j * y_pixel) * itemsize + shift
-                    multiply_lanes(
-                        tile,
-                        (a, 0, pixel, row, k),
-                        (w + shift, sc, k),
-                        (out, y_pixel),
-                        (start, 0),
-                        (r, sc // k),
-                        (lanes,),
-                    )
-
-    return compiled(task)
-
-
-@cache
-def _weight_grad_task(tile: tuple[int, ...]) -> int:
-    """Return the address of a task that sums the weights' gradient of some images.
-
-    Arrays: x, g, unused, partial sums `(tasks, r, room, k)`. A tile's rows are taps of
-    one kernel row, or of all of them (bands); the last may be beyond s, hence room.
-    """
-    rows, columns, itemsize, bands = tile[0], tile[2], tile[3], tile[5]
-
-    # Long because a function of its own would lose the literals of the tile.
-    def task(p, x, g, unused, partial, scratch, index):
-        image_size, r, sc, k, ho, wo = p[7], p[8], p[9], p[10], p[11], p[12]
-        sh, pixel, first_k, last_k, lanes = p[13], p[14], p[15], p[16], p[17]
-        images, chunk, height, room = p[18], p[19], p[20], p[21]
-        target = partial + index * r * room * k * itemsize
-        for image in range(index * chunk, min(images, (index + 1) * chunk)):
-            for first in range(0, ho, height):
-                count = min(height, ho - first)
-                source, row = frame_rows(
-                    scratch,
-                    x + image * image_size * itemsize,
-                    first * sh,
-                    (count - 1) * sh + r,
-                    p,
-                    itemsize,
-                )
-                cotangent = g + (image * ho + first) * wo * k * itemsize
-                for tap in range(0, r, bands):
-                    for column in range(first_k, last_k, columns):
-                        for q in range(0, sc // k, rows):
-                            a = source + (tap * row + q * k + column) * itemsize
-                            b = cotangent + column * itemsize
-                            out = target + ((tap * room + q) * k + column) * itemsize
-                            multiply_lanes(
-                                tile,
-                                (a, row, k, sh * row, pixel),
-                                (b, wo * k, k),
-                                (out, k),
-                                (out, k),
-                                (count, wo),
-                                (lanes,),
-                            )
-
-    return compiled(task)
+from .slides import (
+    forward_form,
+    forward_launch,
+    sums_alone,
+    weight_grad_launch,
+)
+from .sliding import slide, slide_sums
 
 
 def _parts(k: int, lanes: int) -> list[Columns]:
@@ -190,24 +48,182 @@ def _parts(k: int, lanes: int) -> list[Columns]:
     return [part for part in parts if part.first < part.last]
 
 
+@serial
+def _rows_at(image, first, h, count, row, scratch):
+    """Return the address of rows of an image; those beyond it are zeros.
+
+    row: its bytes. If there are any, all rows are copied to the scratch memory.
+    """
+    if first >= 0 and first + count <= h:
+        return image + first * row
+    for i in range(count):
+        if 0 <= first + i < h:
+            copy(scratch + i * row, image + (first + i) * row, row)
+        else:
+            clear(scratch + i * row, row)
+    return scratch
+
+
+@cache
+def _bare_task(
+    tile: tuple[int, ...],
+    first_form: tuple[int, ...],
+    inner_form: tuple[int, ...],
+    last_form: tuple[int, ...],
+) -> int:
+    """Return the address of a task that convolves some rows of one image unframed.
+
+    Arrays: x, w, bias, y. The border to the left and right is known to the tiles. Rows
+    that meet the border above or below are copied to the scratch memory.
+    """
+    rows, columns, itemsize = tile[0], tile[2], tile[3]
+
+    # Long because a function of its own would lose the literals of the tile.
+    def task(p, x, w, bias, y, scratch, index):
+        h, row, top, left, r, s, c = p[0], p[1], p[2], p[3], p[4], p[5], p[6]
+        ho, wo, sh, sw, first_w = p[7], p[8], p[9], p[10], p[11]
+        first_y, y_image, y_row, y_pixel = p[12], p[13], p[14], p[15]
+        first_c, last_c, lanes, has_bias = p[16], p[17], p[18], p[19]
+        blocks, height = p[20], p[21]
+        image, first = index // blocks, index % blocks * height
+        x += image * h * row * itemsize
+        w += first_w * itemsize
+        target = y + (first_y + image * y_image + first * y_row) * itemsize
+        for i in range(first, min(ho, first + height)):
+            source = _rows_at(x, i * sh - top, h, r, row * itemsize, scratch)
+            source -= left * c * itemsize
+            for column in range(first_c, last_c, columns):
+                shift = column * itemsize
+                start = bias + shift if has_bias else 0
+                for j in range(0, wo, rows):
+                    place = min(j, wo - rows)
+                    a = (source + place * sw * c * itemsize + shift, c, row, 0)
+                    b = (w + shift, c, s * c, 0)
+                    out = (target + place * y_pixel * itemsize + shift, y_pixel)
+                    ends = j + rows >= wo
+                    if j == 0:
+                        slide(tile, first_form, a, b, out, (start, 0), (r, 1), (lanes,))
+                    elif ends:
+                        slide(tile, last_form, a, b, out, (start, 0), (r, 1), (lanes,))
+                    else:
+                        slide(tile, inner_form, a, b, out, (start, 0), (r, 1), (lanes,))
+            target += y_row * itemsize
+
+    return compiled(task)
+
+
+class _Border(NamedTuple):
+    """Pixels beyond the image that a pass meets to its left and right."""
+
+    left: int
+    right: int
+
+
+def _border(step: Pass, rows: int) -> _Border | None:
+    """Return the border if only the first and the last tile of a row meet it."""
+    frame, tiles = step.frame, -(-step.wo // rows)
+    border = _Border(frame.left, max(0, frame.width - frame.left - frame.w))
+    if frame.left < 0 or frame.top < 0:
+        return None
+    last = (step.wo - rows) * step.sw - frame.left
+    before_last = ((tiles - 1) * rows - 1) * step.sw + step.s - frame.left
+    apart = rows * step.sw >= frame.left and last >= 0 and before_last <= frame.w
+    return border if tiles == 1 or apart else None
+
+
+def _bare_launch(
+    step: Pass, part: Columns, n: int, itemsize: int, bias: bool
+) -> Launch | None:
+    """Return the launch of a pass that frames no image, if its tiles allow it."""
+    form, rows = forward_form(step, 1, alone=True)
+    border = _border(step, rows)
+    if form.taps < step.s or border is None:
+        return None
+    left, right = form._replace(before=border.left), form._replace(after=border.right)
+    if rows == step.wo:
+        left = left._replace(after=border.right)
+    tile = Tile(rows, 1, part.lanes, itemsize, part.masked, unroll=(0, 1))
+    forms = [each.literal() for each in (left, form, right)]
+    frame, height = step.frame, even(step.ho, -(-step.ho * n // max(n, TASKS)))
+    values = (
+        *(frame.h, frame.w * frame.c, frame.top, frame.left, step.r, step.s, frame.c),
+        *(step.ho, step.wo, step.sh, step.sw, *step[-5:]),
+        *(part.first, part.last, part.last_lanes, bias, -(-step.ho // height), height),
+    )
+    scratch = step.r * frame.w * frame.c * itemsize
+    flops = 2 * n * step.ho * step.wo * step.k * step.r * step.s
+    tasks, address = n * -(-step.ho // height), _bare_task(tile.literal(), *forms)
+    return launch(address, values, tasks, scratch, flops, cleared=False)
+
+
+@cache
+def _bare_sums_task(tile: tuple[int, ...], form: tuple[int, ...]) -> int:
+    """Return the address of a task that sums the weights' gradient of some images.
+
+    Arrays: x, g, unused, partial sums `(tasks, r, s, 1, c)`. Images are read unframed,
+    as by `_bare_task`; of a row of pixels, one vector of channels after the other, so
+    that memory is read nearly in its order.
+    """
+    columns, itemsize, bands = tile[2], tile[3], tile[5]
+
+    # Long because a function of its own would lose the literals of the tile.
+    def task(p, x, g, unused, partial, scratch, index):
+        h, row, top, left, r, s, c = p[0], p[1], p[2], p[3], p[4], p[5], p[6]
+        ho, wo, sh, sw, images, chunk = p[7], p[8], p[9], p[10], p[11], p[12]
+        first_c, last_c, lanes = p[13], p[14], p[15]
+        target = partial + index * r * s * c * itemsize
+        for image in range(index * chunk, min(images, (index + 1) * chunk)):
+            origin = x + image * h * row * itemsize
+            for i in range(ho):
+                source = _rows_at(origin, i * sh - top, h, r, row * itemsize, scratch)
+                source -= left * c * itemsize
+                cotangent = g + (image * ho + i) * wo * c * itemsize
+                for tap in range(0, r, bands):
+                    for column in range(first_c, last_c, columns):
+                        shift = column * itemsize
+                        a = source + tap * row * itemsize + shift
+                        slide_sums(
+                            tile,
+                            form,
+                            (a, row, 0, c, sh * row, sw * c),
+                            (cotangent + shift, wo * c, c),
+                            (target + tap * s * c * itemsize + shift, s * c, c, 0),
+                            (1, wo),
+                            (lanes,),
+                        )
+
+    return compiled(task)
+
+
+def _bare_sums_launch(
+    size: Geometry, part: Columns, itemsize: int, chunk: int
+) -> Launch | None:
+    """Return the launch of a weight gradient that frames no image, if it can be."""
+    step, (form, bands) = forward_pass(size), sums_alone(size)
+    frame, right = step.frame, max(0, step.frame.width - size.left - size.w)
+    ends = (form.taps - 1) // form.step * form.step, form.taps - form.step
+    if form.taps < size.s or frame.left > ends[0] or right > ends[1]:
+        return None
+    form = form._replace(before=frame.left, after=right)
+    tile = Tile(1, 1, part.lanes, itemsize, part.masked, bands)
+    values = (
+        *(frame.h, frame.w * frame.c, frame.top, frame.left, step.r, step.s, frame.c),
+        *(step.ho, step.wo, step.sh, step.sw, size.n, chunk),
+        *(part.first, part.last, part.last_lanes),
+    )
+    scratch = step.r * frame.w * frame.c * itemsize
+    address = _bare_sums_task(tile.literal(), form.literal())
+    tasks = -(-size.n // chunk)
+    return launch(address, values, tasks, scratch, size.flops, cleared=False)
+
+
 def _launches(step: Pass, n: int, itemsize: int, bias: bool) -> list[Launch]:
     """Return the launches of a pass over n images."""
-    height = step.block_height(_BLOCK_BYTES // itemsize, -(-_TASKS // n))
-    copied, blocks = step.frame.copied, -(-step.ho // height)
-    scratch = step.scratch(height) * itemsize if copied else 0
-    flops = 2 * n * step.ho * step.wo * step.k * step.r * step.s
-    launches = []
-    for part in _parts(step.k, lanes_of(itemsize)):
-        rows = next((n for n in _PIXELS if n <= step.wo), 1)
-        tile = Tile(rows, 1, part.lanes, itemsize, part.masked)
-        values = (
-            *(*step.frame.params(copied), *step.window),
-            *(part.first, part.last, part.last_lanes, bias, blocks, height),
-            *step[-5:],
-        )
-        address = _forward_task(tile.literal())
-        launches.append(launch(address, values, n * blocks, scratch, flops))
-    return launches
+    return [
+        _bare_launch(step, part, n, itemsize, bias)
+        or forward_launch(step, part, n, itemsize, bias, alone=True)
+        for part in _parts(step.k, lanes_of(itemsize))
+    ]
 
 
 @lru_cache(maxsize=1024)
@@ -226,29 +242,13 @@ def _plan_input_grad(size: Geometry, itemsize: int) -> list[Launch]:
 
 
 @lru_cache(maxsize=1024)
-def _plan_weight_grad(
-    size: Geometry, itemsize: int
-) -> tuple[list[Launch], tuple[int, ...]]:
-    """Return the launches of the weight gradient and the shape of the partial sums."""
-    step, most = forward_pass(size), known_machine().alone
-    bands = size.r if size.r == size.s and size.r * size.s <= most else 1
-    rows = even(size.s, most)
-    room = -(-size.s // rows) * rows
-    copied = step.frame.copied or room > size.s
-    height = step.block_height(_SUM_BYTES // itemsize)
-    scratch = (step.scratch(height) + room * size.c) * itemsize if copied else 0
-    chunk = -(-size.n // _CHUNKS)
-    tasks = -(-size.n // chunk)
-    launches = []
-    for part in _parts(size.k, lanes_of(itemsize)):
-        tile = Tile(rows, 1, part.lanes, itemsize, part.masked, bands)
-        values = (
-            *(*step.frame.params(copied), *step.window),
-            *(part.first, part.last, part.last_lanes, size.n, chunk, height, room),
-        )
-        address = _weight_grad_task(tile.literal())
-        launches.append(launch(address, values, tasks, scratch, size.flops))
-    return launches, (tasks, size.r, room, size.k)
+def _plan_weight_grad(size: Geometry, itemsize: int) -> list[Launch]:
+    chunk = -(-size.n // CHUNKS)
+    return [
+        _bare_sums_launch(size, part, itemsize, chunk)
+        or weight_grad_launch(size, part, itemsize, chunk, size.s, alone=True)
+        for part in _parts(size.k, lanes_of(itemsize))
+    ]
 
 
 def fits(size: Geometry, dtype: np.dtype) -> bool:
@@ -286,7 +286,7 @@ def _turned(w: Array, size: Geometry) -> Array:
 
 def weight_grad(x: Array, g: Array, size: Geometry) -> Array:
     """Return the cotangent of the weights; x and g are contiguous."""
-    launches, shape = _plan_weight_grad(size, x.itemsize)
-    partial = memory.zeros(shape, x.dtype)
+    launches = _plan_weight_grad(size, x.itemsize)
+    partial = memory.zeros((launches[0].tasks, *size.kernel_shape), x.dtype)
     run(launches, x, g, x, partial)
-    return partial[:, :, : size.s].sum(0).reshape(size.kernel_shape)
+    return partial.sum(0)

@@ -16,13 +16,14 @@ from .columns import Columns, columns, even
 from .launch import Array, Launch, compiled, launch, run
 from .micro import REAL, Tile, machine, multiply
 from .moves import copy_column, copy_row, transpose
+from .passes import widest
 
 # OpenBLAS uses one thread up to this m * k * n (SMP_THRESHOLD_MIN *
 # GEMM_MULTITHREAD_THRESHOLD in its interface/gemm.c); then it has the less overhead.
 _ONE_BLAS_THREAD: Final = 4 * 65536
 
 # Terms of a sum that are added before others begin: so that a panel of B stays in the
-# level-1 cache while tiles of A go by.
+# level-1 cache while tiles of A go by. For two vectors; of wider ones, fewer.
 _DEPTH: Final = 256
 
 # Rows of A that stay in the level-2 cache while panels of B go by.
@@ -145,7 +146,8 @@ def _plan(form: Form) -> list[Launch]:
     """Return the launches of a product: one for full tiles, one for the rest."""
     found = machine()
     assert found is not None
-    parts = columns(form.n, found.vector_bytes // form.itemsize)
+    vectors = 2 if form.a_turned else widest()
+    parts = columns(form.n, found.vector_bytes // form.itemsize, vectors)
     return [_launch(form, part, found.rows(part.vectors)) for part in parts]
 
 
@@ -155,7 +157,8 @@ def _launch(form: Form, part: Columns, most_rows: int) -> Launch:
     rows = even(m, most_rows)
     tile = Tile(rows, part.vectors, part.lanes, itemsize, part.masked)
     lines = part.lanes if b_turned else 1
-    depth = lines * even(-(-k // lines), max(1, _DEPTH // lines))
+    terms = _DEPTH * 2 // max(2, part.vectors)
+    depth = lines * even(-(-k // lines), max(1, terms // lines))
     tiles, panels = -(-m // rows), -(-(part.last - part.first) // part.width)
     fitting = max(8, _BLOCK_BYTES // (depth * itemsize * rows))
     if a_turned:  # whose blocks are copied, best once: so that rows are cut first

@@ -1,4 +1,4 @@
-"""Convolution in groups: the passes of `conv_fast` over some channels at a time.
+"""Convolution in groups: the usual passes over some channels at a time.
 
 A group's rows of an image, few enough to stay in the cache, are copied out of the
 other groups' channels together with their border. The results need no copy: a tile
@@ -8,32 +8,28 @@ writes to some columns of a pixel, and reads some columns of the weights.
 from __future__ import annotations
 
 from functools import cache, lru_cache
-from typing import Final
 
 import numpy as np
 
 from . import memory
-from .columns import Columns, columns, even
-from .conv_fast import (
-    Pass,
-    forward_pass,
-    input_grad_passes,
-    known_machine,
-    lanes_of,
-    phases,
-)
+from .columns import Columns, columns
 from .geometry import Geometry, geometry
 from .jit import serial
 from .launch import Array, Launch, compiled, launch, run
-from .micro import REAL, Tile, machine, multiply
+from .micro import REAL, Tile, machine
 from .moves import clear, copy_row
-
-# Bytes of an image that a task works on, or that it sums over at a time; pieces to cut
-# a batch into, each with its own sum of weight gradients. As in conv_fast.
-_BLOCK_BYTES: Final = 1 << 17
-_SUM_BYTES: Final = 1 << 15
-_TASKS: Final = 8
-_CHUNKS: Final = 8
+from .passes import (
+    CHUNKS,
+    TASKS,
+    Pass,
+    forward_pass,
+    input_grad_passes,
+    lanes_of,
+    phases,
+    widest,
+)
+from .slides import BLOCK_BYTES, forward_form, rows_to_sum, sums_form
+from .sliding import slide, slide_sums
 
 
 def fits(size: Geometry, dtype: np.dtype) -> bool:
@@ -96,44 +92,47 @@ def _copier(piece: tuple[int, ...]):
 
 
 @cache
-def _forward_task(tile: tuple[int, ...], piece: tuple[int, ...]) -> int:
+def _forward_task(
+    tile: tuple[int, ...], form: tuple[int, ...], piece: tuple[int, ...]
+) -> int:
     """Return the address of a task that convolves some rows of one image's group.
 
-    Arrays: x, w, bias, y; w and y have the columns of all groups.
+    Arrays: x, w `(groups, r, s, c, k)`, bias, y; y has the channels of all groups.
     """
-    rows, columns, itemsize = tile[0], tile[1] * tile[2], tile[3]
+    rows, columns, itemsize, taps = tile[0], tile[1] * tile[2], tile[3], form[0]
     copy_rows = _copier(piece)
 
     # Long because a function of its own would lose the literals of the tile.
     def task(p, x, w, bias, y, scratch, index):
         h, width, c, channels = p[0] * p[1], p[2], p[8], p[7]
         r, s, k, ho, wo, sh, sw = p[9], p[10], p[11], p[12], p[13], p[14], p[15]
-        first_k, last_k, lanes, group_k = p[16], p[17], p[18], p[19]
-        has_bias, blocks, height, first_w = p[20], p[21], p[22], p[23]
-        first_y, y_image, y_row, y_pixel, groups = p[24], p[25], p[26], p[27], p[28]
+        first_k, last_k, lanes = p[16], p[17], p[18]
+        has_bias, blocks, height, first_w = p[19], p[20], p[21], p[22]
+        first_y, y_image, y_row, y_pixel, groups = p[23], p[24], p[25], p[26], p[27]
         group, index = index % groups, index // groups
         image, first = index // blocks, index % blocks * height
         height = min(height, ho - first)
         origin = x + (image * h * channels + group * c) * itemsize
         copy_rows(scratch, origin, first * sh, (height - 1) * sh + r, p)
-        w += first_w * itemsize
+        w += (first_w + group * r * s * c * k) * itemsize
         target = y + (first_y + image * y_image + first * y_row) * itemsize
         row = width * c
         for column in range(first_k, last_k, columns):
-            shift = (group * group_k + column) * itemsize
+            shift = (group * k + column) * itemsize
             start = bias + shift if has_bias else 0
             for i in range(height):
                 for j in range(0, wo, rows):
                     j = min(j, wo - rows)
                     a = scratch + (i * sh * row + j * sw * c) * itemsize
                     out = target + (i * y_row + j * y_pixel) * itemsize + shift
-                    multiply(
+                    slide(
                         tile,
-                        (a, 0, sw * c, row, 1),
-                        (w + shift, s * c * k, k),
+                        form,
+                        (a, c, row, 1),
+                        (w + column * itemsize, c * k, s * c * k, k),
                         (out, y_pixel),
                         (start, 0),
-                        (r, s * c),
+                        (r, s // taps * c),
                         (lanes,),
                     )
 
@@ -141,46 +140,53 @@ def _forward_task(tile: tuple[int, ...], piece: tuple[int, ...]) -> int:
 
 
 @cache
-def _weight_grad_task(tile: tuple[int, ...], piece: tuple[int, ...]) -> int:
+def _weight_grad_task(
+    tile: tuple[int, ...], form: tuple[int, ...], piece: tuple[int, ...]
+) -> int:
     """Return the address of a task that sums the weights' gradient of one group.
 
     Arrays: x, g, unused, partial sums `(chunks, r, room, k)`.
     """
-    rows, columns, itemsize = tile[0], tile[1] * tile[2], tile[3]
-    copy_rows = _copier(piece)
+    rows, columns, itemsize, bands = tile[0], tile[1] * tile[2], tile[3], tile[5]
+    copy_rows, taps = _copier(piece), form[0]
 
     # Long because a function of its own would lose the literals of the tile.
     def task(p, x, g, unused, partial, scratch, index):
         h, width, c, channels = p[0] * p[1], p[2], p[8], p[7]
         r, s, k, ho, wo, sh, sw = p[9], p[10], p[11], p[12], p[13], p[14], p[15]
         first_k, last_k, lanes, group_k = p[16], p[17], p[18], p[19]
-        images, chunk, height, room, groups = p[20], p[21], p[22], p[23], p[24]
+        images, chunk, blocks, height, few = p[20], p[21], p[22], p[23], p[24]
+        room, groups = p[25], p[26]
+        shared = max(0, r - sh)  # rows that a row of results shares with the next
         group, index = index % groups, index // groups
         target = partial + index * r * room * k * itemsize
-        row = width * c
-        for image in range(index * chunk, min(images, (index + 1) * chunk)):
+        row, last = width * c, min(images, (index + 1) * chunk)
+        for block in range(index * chunk * blocks, last * blocks):
+            image, first = block // blocks, block % blocks * height
             origin = x + (image * h * channels + group * c) * itemsize
-            for first in range(0, ho, height):
-                count = min(height, ho - first)
-                copy_rows(scratch, origin, first * sh, (count - 1) * sh + r, p)
-                cotangent = g + (image * ho + first) * wo * k * itemsize
-                for tap in range(r):
+            copy_rows(scratch, origin, first * sh, shared, p)
+            end = min(ho, first + height)
+            for i in range(first, end, few):
+                count = min(few, end - i)
+                known = (i - first) * sh + shared
+                fresh = (count - 1) * sh + r - shared
+                place = scratch + known * row * itemsize
+                copy_rows(place, origin, first * sh + known, fresh, p)
+                source = scratch + (i - first) * sh * row * itemsize
+                cotangent = g + (image * ho + i) * wo * k * itemsize
+                for tap in range(0, r, bands):
                     for column in range(first_k, last_k, columns):
                         shift = group * group_k + column
-                        for q in range(0, s * c, rows):
+                        b = cotangent + shift * itemsize
+                        for q in range(0, s // taps * c, rows):
+                            a = source + (tap * row + q) * itemsize
                             out = target + ((tap * room + q) * k + shift) * itemsize
-                            multiply(
+                            slide_sums(
                                 tile,
-                                (
-                                    scratch + (tap * row + q) * itemsize,
-                                    0,
-                                    1,
-                                    sh * row,
-                                    sw * c,
-                                ),
-                                (cotangent + shift * itemsize, wo * k, k),
-                                (out, k),
-                                (out, k),
+                                form,
+                                (a, row, 1, c, sh * row, sw * c),
+                                (b, wo * k, k),
+                                (out, room * k, c * k, k),
                                 (count, wo),
                                 (lanes,),
                             )
@@ -199,18 +205,19 @@ def _launch(
 ) -> Launch:
     """Return the launch of a pass over all groups; sizes: n, groups, channels of x."""
     n, groups, channels = sizes
-    rows = even(step.wo, known_machine().rows(part.vectors))
+    form, rows = forward_form(step, part.vectors)
     tile = Tile(rows, part.vectors, part.lanes, itemsize, part.masked)
-    height = step.block_height(_BLOCK_BYTES // itemsize, -(-_TASKS // (n * groups)))
+    height = step.block_height(BLOCK_BYTES // itemsize, -(-TASKS // (n * groups)))
     blocks = -(-step.ho // height)
     values = (
         *_frame(step, channels),
-        *(step.r, step.s, step.k * groups, step.ho, step.wo, step.sh, step.sw),
-        *(part.first, part.last, part.last_lanes, step.k, bias, blocks, height),
+        *(step.r, step.s, step.k, step.ho, step.wo, step.sh, step.sw),
+        *(part.first, part.last, part.last_lanes, bias, blocks, height),
         *(step.first_w * groups, *step[-4:], groups),
     )
     flops = 2 * n * step.ho * step.wo * step.k * groups * step.r * step.s * step.frame.c
-    address = _forward_task(tile.literal(), _piece(step.frame.c, itemsize))
+    piece = _piece(step.frame.c, itemsize)
+    address = _forward_task(tile.literal(), form.literal(), piece)
     scratch = step.scratch(height) * itemsize
     return launch(address, values, n * blocks * groups, scratch, flops)
 
@@ -233,7 +240,9 @@ def _plan_forward(size: Geometry, itemsize: int, bias: bool) -> list[Launch]:
 def forward(x: Array, w: Array, b: Array | None, size: Geometry) -> Array:
     """Convolve `x: (n, h, w, c)` with `w: (r, s, c / groups, k)`."""
     y = memory.empty(size.output_shape, x.dtype)
-    run(_plan_forward(size, x.itemsize, b is not None), x, w, x if b is None else b, y)
+    launches = _plan_forward(size, x.itemsize, b is not None)
+    apart = w.reshape(-1, size.groups, size.k // size.groups).swapaxes(0, 1)
+    run(launches, x, np.ascontiguousarray(apart), x if b is None else b, y)
     return y
 
 
@@ -256,12 +265,12 @@ def _plan_input_grad(size: Geometry, itemsize: int) -> list[Launch]:
 
 
 def _turned(w: Array, size: Geometry) -> Array:
-    """Return the weights `(taps, k / groups, c)` of all the input gradient's passes."""
+    """Return the weights `(groups, taps, k, c)` of all the input gradient's passes."""
     c, k = size.c // size.groups, size.k // size.groups
     parts = [
         w[i.tap :: size.sh, j.tap :: size.sw][::-1, ::-1]
         .reshape(i.taps * j.taps, c, size.groups, k)
-        .transpose(0, 3, 2, 1)
+        .transpose(2, 0, 3, 1)
         .ravel()
         for i in phases(size.h, size.r, size.sh, size.top)
         for j in phases(size.w, size.s, size.sw, size.left)
@@ -284,31 +293,29 @@ def _plan_weight_grad(
 ) -> tuple[list[Launch], tuple[int, ...]]:
     """Return the launches of the weight gradient and the shape of the partial sums."""
     group = _group(size)
-    parts, step = columns(group.k, lanes_of(itemsize)), forward_pass(group)
+    parts = columns(group.k, lanes_of(itemsize), widest())
+    step = forward_pass(group)
+    forms = [sums_form(group, part.vectors) for part in parts]
     sc = group.s * group.c
-    most = [_most_rows(part) for part in parts]
-    room = max(-(-sc // even(sc, m)) * even(sc, m) for m in most)
-    height = step.block_height(_SUM_BYTES // itemsize)
+    room = max(-(-sc // rows) * rows for _, _, rows in forms)
+    height = step.block_height(BLOCK_BYTES // itemsize)
     scratch = (step.scratch(height) + room) * itemsize
-    chunk = -(-size.n // _CHUNKS)
+    chunk = -(-size.n // CHUNKS)
     tasks, launches = -(-size.n // chunk), []
-    for part, rows in zip(parts, most):
-        tile = Tile(even(sc, rows), part.vectors, part.lanes, itemsize, part.masked)
+    for part, (form, bands, rows) in zip(parts, forms):
+        tile = Tile(rows, part.vectors, part.lanes, itemsize, part.masked, bands)
         values = (
             *_frame(step, size.c),
             *(size.r, size.s, size.k, size.ho, size.wo, size.sh, size.sw),
             *(part.first, part.last, part.last_lanes, group.k),
-            *(size.n, chunk, height, room, size.groups),
+            *(size.n, chunk, -(-size.ho // height), height),
+            *(rows_to_sum(step, itemsize), room, size.groups),
         )
-        address = _weight_grad_task(tile.literal(), _piece(group.c, itemsize))
+        piece = _piece(group.c, itemsize)
+        address = _weight_grad_task(tile.literal(), form.literal(), piece)
         work = launch(address, values, tasks * size.groups, scratch, size.flops)
         launches.append(work)
     return launches, (tasks, size.r, room, size.k)
-
-
-def _most_rows(part: Columns) -> int:
-    found = known_machine()
-    return found.alone if part.vectors == 1 else found.rows(part.vectors)
 
 
 def weight_grad(x: Array, g: Array, size: Geometry) -> Array:

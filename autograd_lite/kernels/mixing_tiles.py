@@ -18,9 +18,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from . import memory
-from .conv_fast import lanes_of
 from .launch import Array, Launch, compiled, launch, run
 from .micro import REAL, Tile, machine, multiply
+from .passes import lanes_of
 
 _ENTRY: Final = 4  # numbers for each row of a table
 

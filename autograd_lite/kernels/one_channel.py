@@ -19,11 +19,11 @@ import numpy as np
 
 from . import memory
 from .columns import even
-from .conv_fast import lanes_of
 from .geometry import Geometry
 from .launch import Array, Launch, compiled, launch, run
 from .micro import REAL, Tile, machine, multiply
 from .moves import clear, transpose
+from .passes import lanes_of
 
 # Bytes of products that a task holds at a time.
 _BLOCK_BYTES: Final = 1 << 18

@@ -27,18 +27,12 @@ from numba.core import cgutils
 
 from . import conv_fast, memory
 from .columns import even
-from .conv_fast import (
-    Pass,
-    forward_pass,
-    input_grad_passes,
-    known_machine,
-    lanes_of,
-    turned_weights,
-)
+from .conv_fast import turned_weights
 from .conv_tiles import frame_rows
 from .geometry import Geometry
 from .launch import Array, Launch, compiled, launch, run
 from .micro import Emitter, Tile, emitted, machine, multiply, read_tile
+from .passes import Pass, forward_pass, input_grad_passes, known_machine, lanes_of
 
 _INPUT: Final = 0  # B'
 _WEIGHT: Final = 1  # G

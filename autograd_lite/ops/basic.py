@@ -7,8 +7,11 @@ to this one.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cache
+from types import ModuleType
+from typing import Any, Final
 
 import numpy as np
 
@@ -32,6 +35,10 @@ from ..errors import UnsupportedError
 Axes = tuple[int, ...]
 Shape = tuple[int, ...]
 Maker = Callable[..., Callable[[Any], Any]]
+
+# Bytes of an array from which a sum is worth more than one thread.
+LARGE_SUM: Final = 1 << 20
+
 _add_reduce: Any = np.add.reduce  # a fraction of np.sum's overhead
 
 
@@ -42,24 +49,30 @@ class Ufunc(Primitive):
     one, lists are converted, and keywords that would change the result are refused.
     """
 
-    def __init__(self, fun: np.ufunc, *, differentiable: bool = True) -> None:
+    def __init__(
+        self,
+        fun: np.ufunc,
+        *,
+        differentiable: bool = True,
+        impl: Callable[..., Any] | None = None,
+    ) -> None:
         super().__init__(
-            fun,
+            impl or fun,
             name=fun.__name__,
             broadcasts=True,
             differentiable=differentiable,
             multiple=fun.nout > 1,
         )
-        self.nin = fun.nin
+        self.ufunc, self.nin = fun, fun.nin
         NUMPY_EQUIVALENT[fun] = self
         if fun.nin == 2 and fun.nout == 1:
             NUMPY_EQUIVALENT[fun, "outer"] = self._outer
 
     def __getattr__(self, name: str) -> Any:
         """Return what else the ufunc has: reduce, accumulate, outer, identity, ..."""
-        if name == "impl":
+        if name == "ufunc":
             raise AttributeError(name)
-        return getattr(self.impl, name)
+        return getattr(self.ufunc, name)
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Apply the ufunc to arrays, tracers, numbers or lists."""
@@ -159,7 +172,34 @@ def _pushed(maker: Maker) -> Callable[..., Any]:
     return lambda x_dot, ans, *args: maker(ans, *args)(x_dot)
 
 
-add = Ufunc(np.add)
+@cache
+def _addition() -> ModuleType:
+    from ..kernels import addition
+
+    return addition
+
+
+def _add(x: Any, y: Any, **params: Any) -> Any:
+    """Return np.add(x, y), for large arrays of the same kind by all threads.
+
+    Not before a kernel has been loaded: Numba's import costs more than a few sums.
+    """
+    if (
+        type(x) is np.ndarray is type(y)
+        and x.nbytes >= LARGE_SUM
+        and x.shape == y.shape
+        and x.dtype == y.dtype
+        and x.dtype.char in "fd"
+        and x.flags.carray
+        and y.flags.carray
+        and not params
+        and "numba" in sys.modules
+    ):
+        return _addition().add(x, y)
+    return np.add(x, y, **params)
+
+
+add = Ufunc(np.add, impl=_add)
 derivative(add, lambda ans, x, y: lambda g: g, lambda ans, x, y: lambda g: g)
 
 

@@ -87,9 +87,10 @@ def check_primitive(
 
 def _arity(primitive: Primitive) -> int:
     """Return how many positional arguments a primitive has."""
-    if isinstance(primitive.impl, np.ufunc):
-        return primitive.impl.nin
-    parameters = inspect.signature(primitive.impl).parameters.values()
+    fun = getattr(primitive, "ufunc", primitive.impl)
+    if isinstance(fun, np.ufunc):
+        return fun.nin
+    parameters = inspect.signature(fun).parameters.values()
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     found = [p for p in parameters if p.kind in kinds and p.default is p.empty]
     if not found:

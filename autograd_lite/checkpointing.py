@@ -124,6 +124,7 @@ def _checkpointed(fun: Fun, run: Run | None) -> Fun:
     return checkpointed
 
 
+# Long, as it is the rules of one primitive, which share `kept`.
 def recomputed(flat: Fun, name: str, run: Run | None = None) -> Primitive:
     """Return a primitive that evaluates `flat`, arrays to a tuple of arrays.
 

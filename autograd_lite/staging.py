@@ -27,7 +27,7 @@ from .errors import ArgumentError, UnsupportedError
 from .fusing import fuses
 from .policies import in_force
 from .reverse import FAILURES, TAPE, Tape, as_array, separate
-from .static import Static, Structure, both_ways
+from .static import Static, Structure, both_ways, check_leaves, plain
 
 Fun = Callable[..., Any]
 Aval = tuple[tuple[int, ...], np.dtype[Any]]
@@ -369,7 +369,7 @@ class _Jitted:
         for leaf in leaves:
             if isinstance(leaf, _ARRAYS):
                 if type(leaf) is not np.ndarray:
-                    leaf = _plain(self._name, leaf)
+                    leaf = plain(self._name, leaf)
                 kinds.append((leaf.shape, leaf.dtype))
                 arrays.append(leaf)
             elif isinstance(leaf, Tracer):
@@ -393,7 +393,7 @@ class _Jitted:
     def _record(self, leaves: list[Any], key: Any) -> Program:
         *_, structure, _, _ = key
         trace = Staging()
-        _check_leaves(self._name, leaves)
+        check_leaves(self._name, leaves)
         inputs = [x for x in leaves if isinstance(x, _ARRAYS)]
         entered = [_entered(trace, x) for x in leaves]
         try:
@@ -437,33 +437,6 @@ def _unhashable(name: str, leaves: list[Any]) -> ArgumentError:
         f"{name} was given {value!r}: an argument of a jitted function is an array, a "
         "tree of arrays, or hashable, as those in static_argnums must be."
     )
-
-
-def _plain(name: str, array: Any) -> Any:
-    """Return an array of a subclass as a plain one, unless it would then mean less."""
-    if isinstance(array, (np.ma.MaskedArray, np.matrix)):
-        raise ArgumentError(
-            f"{name} was given a {type(array).__name__}, whose operations are not "
-            "those of arrays, which a program has. Pass np.asarray(x), and a mask "
-            "beside it."
-        )
-    return np.asarray(array) if isinstance(array, np.ndarray) else array
-
-
-def _check_leaves(name: str, leaves: list[Any]) -> None:
-    for leaf in leaves:
-        held = leaf.value if type(leaf) is Static else leaf
-        if isinstance(held, (np.random.Generator, np.random.RandomState)):
-            raise ArgumentError(
-                f"{name} was given a random generator, but a recorded "
-                "program would repeat what was drawn while it was recorded. Draw the "
-                "numbers first and pass them as an array."
-            )
-        if isinstance(leaf, _ARRAYS) and leaf.dtype.kind not in "biufc":
-            raise ArgumentError(
-                f"{name} was given an array of dtype {leaf.dtype}; expected "
-                "numbers. Name an argument that is none in static_argnums."
-            )
 
 
 def jit(

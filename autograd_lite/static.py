@@ -9,6 +9,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from . import tree
 from .errors import ArgumentError
 
@@ -108,6 +110,35 @@ def both_ways(
     also = {places[i] for i in numbers if 0 <= i < n}
     numbers |= {places.index(name) for name in names & flexible}
     return numbers, names | (also & flexible)
+
+
+def plain(name: str, array: Any) -> Any:
+    """Return an array of a subclass as a plain one, unless it would then mean less."""
+    if isinstance(array, (np.ma.MaskedArray, np.matrix)):
+        raise ArgumentError(
+            f"{name} was given a {type(array).__name__}, whose operations are not "
+            "those of arrays, which a program has. Pass np.asarray(x), and a mask "
+            "beside it."
+        )
+    return np.asarray(array) if isinstance(array, np.ndarray) else array
+
+
+def check_leaves(name: str, leaves: list[Any]) -> None:
+    """Raise for arguments that no program may depend on."""
+    for leaf in leaves:
+        held = leaf.value if type(leaf) is Static else leaf
+        if isinstance(held, (np.random.Generator, np.random.RandomState)):
+            raise ArgumentError(
+                f"{name} was given a random generator, but a recorded "
+                "program would repeat what was drawn while it was recorded. Draw the "
+                "numbers first and pass them as an array."
+            )
+        dtype = leaf.dtype if isinstance(leaf, (np.ndarray, np.generic)) else None
+        if dtype is not None and dtype.kind not in "biufc":
+            raise ArgumentError(
+                f"{name} was given an array of dtype {dtype}; expected "
+                "numbers. Name an argument that is none in static_argnums."
+            )
 
 
 _PLACE = inspect.Parameter.POSITIONAL_ONLY

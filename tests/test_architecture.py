@@ -37,7 +37,7 @@ FLOORS = [
     *["ops.fused", "ops.mixing"],
     *["ops.layers", "ops.normalise", "ops.dense", "ops"],
     *["guard", "reverse", "fusing", "blame", "residuals", "forward", "batching"],
-    "staging",
+    *["static", "staging"],
     *["outputs", "api", "mapping"],
     *["linear", "jacobians", "curvature"],
     *["arguments", "segments", "budgets", "closures", "repeats"],

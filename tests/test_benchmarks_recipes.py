@@ -137,6 +137,21 @@ def test_images_are_mirrored_and_cut_as_ours_are(theirs):
     np.testing.assert_array_equal(found.numpy().transpose(0, 2, 3, 1), ours)
 
 
+def test_images_are_cropped_as_ours_are(theirs):
+    import torch
+
+    x = np.random.default_rng(1).integers(0, 256, (20, *SHAPE), np.uint8)
+    corners = np.random.default_rng(2).integers(0, 5, (2, 20))
+    matrices = np.zeros((20, 2, 3), np.float32)
+    matrices[:, 0, 0] = matrices[:, 1, 1] = 1
+    matrices[..., 2] = corners.T - 2
+    ours = resample.warp(x, matrices, np.empty((0, 2, *SHAPE[:2]), np.float32))
+    found = theirs.crop(
+        torch.from_numpy(x.transpose(0, 3, 1, 2)), 2, torch.tensor(corners)
+    )
+    np.testing.assert_array_equal(found.numpy().transpose(0, 2, 3, 1), ours)
+
+
 def test_what_a_recipe_changes_is_changed(theirs):
     import torch
 
@@ -145,6 +160,8 @@ def test_what_a_recipe_changes_is_changed(theirs):
     assert (theirs.change(ones, plain) == 1).all()
     holes = theirs.change(ones, plain._replace(cutout=3)) == 0
     assert holes.sum((1, 2, 3)).min() > 0 and holes.sum((1, 2, 3)).max() == 9
+    shifted = theirs.change(ones, plain._replace(crop=2))
+    assert shifted.shape == ones.shape and (shifted == 0).sum() > 0
     ramp = ones.cumsum(-1)
     mirrored = theirs.change(ramp, plain._replace(flip=True))[:, 0, 0, 0] != 1
     assert 0 < mirrored.sum() < 40

@@ -137,6 +137,16 @@ def mirror(x: Tensor, which: Tensor) -> Tensor:
     return torch.where(which[:, None, None, None], x.flip(-1), x)
 
 
+def crop(x: Tensor, margin: int, corners: Tensor) -> Tensor:
+    """Crop images padded by `margin` to their size; corners: (2, n), row and column."""
+    padded = F.pad(x, [margin] * 4)
+    rows, columns = (
+        torch.arange(size) + first[:, None] for size, first in zip(x.shape[2:], corners)
+    )
+    each = torch.arange(len(x))[:, None, None]
+    return padded[each, :, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
+
+
 def cut(x: Tensor, side: int, centres: Tensor) -> Tensor:
     """Set a square of each image to 0; centres: (2, n), row and column."""
     inside = [
@@ -152,6 +162,8 @@ def change(x: Tensor, recipe: Recipe) -> Tensor:
         x = warp(x, _drawn(recipe.affine, x))
     if recipe.flip:
         x = mirror(x, torch.rand(len(x)) < 0.5)
+    if recipe.crop:
+        x = crop(x, recipe.crop, torch.randint(2 * recipe.crop + 1, (2, len(x))))
     if recipe.cutout:
         size = torch.tensor(x.shape[2:])[:, None]
         x = cut(x, recipe.cutout, (torch.rand(2, len(x)) * size).long())

@@ -38,7 +38,7 @@ ALIKE = 1.5  # times one loss the other may be, and so much less than at the sta
 # sets anything else is left out.
 COMMON = {
     *("model", "batch_size", "optimizer", "lr", "schedule", "l2", "label_smoothing"),
-    *("affine", "expand", "ema"),
+    *("weight_decay", "affine", "flip", "crop", "cutout", "expand", "ema"),
     *("about", "dataset", "epochs", "validation", "patience", "accuracy", "minutes"),
 }
 

@@ -198,18 +198,62 @@ def deep_units(params: Params, x: Array, state: State) -> dict[str, Array]:
 
 
 def _deep_maps(
-    params: Params, x: Array, state: State, training: bool = False
+    params: Params,
+    x: Array,
+    state: State,
+    training: bool = False,
+    pooled: tuple[str, ...] = ("conv2", "conv4"),
 ) -> tuple[dict[str, Array], State]:
     """Return what comes out of each layer of convolution, and the new averages."""
     maps, new_state = {}, {}
-    for name in ("conv1", "conv2", "conv3", "conv4"):
+    for name in sorted(state):
         layer = params[name]
         x = nn.conv(x, layer["w"], padding="SAME")
-        if name in ("conv2", "conv4"):  # before the rest, which has less to do then
+        if name in pooled:  # before the rest, which has less to do then
             x = nn.max_pool(x, 2)
         x, new_state[name] = nn.batch_norm(x, layer["norm"], state[name], training)
         maps[name] = x = nn.relu(x)
     return maps, new_state
+
+
+# -- deeper: three blocks, the first of them short ------------------------------------
+
+_DEEPER_POOLED = ("conv1", "conv3", "conv5")
+
+
+def deeper_init(
+    rng: Generator, image_shape: tuple[int, int, int] = (28, 28, 1), classes: int = 10
+) -> Params:
+    """Return parameters of `deeper`, drawn from `rng`."""
+    channels, pooled = image_shape[2], places(image_shape, border=0, pool=8)
+    return {
+        "conv1": init_conv(rng, channels, 32, norm=True),
+        "conv2": init_conv(rng, 32, 64, norm=True),
+        "conv3": init_conv(rng, 64, 64, norm=True),
+        "conv4": init_conv(rng, 64, 128, norm=True),
+        "conv5": init_conv(rng, 128, 128, norm=True),
+        "dense1": init_dense(rng, pooled * 128, classes),
+    }
+
+
+def deeper_forward(
+    params: Params,
+    x: Array,
+    state: State,
+    rng: Generator | None,
+    dropout: float = DROPOUT,
+) -> tuple[Array, State]:
+    """Five normalised convolutions, three of them pooled, dense."""
+    maps, state = _deep_maps(params, x, state, rng is not None, _DEEPER_POOLED)
+    x = nn.flatten(maps["conv5"])
+    if rng is not None:
+        x = nn.dropout(x, dropout, rng)
+    return dense(params["dense1"], x), state
+
+
+def deeper_maps(params: Params, x: Array, state: State) -> dict[str, Array]:
+    """Return what comes out of each convolution of `deeper`, of all its layers."""
+    return _deep_maps(params, x, state, pooled=_DEEPER_POOLED)[0]
 
 
 # -- resnet: in a file of its own ----------------------------------------------------
@@ -293,11 +337,15 @@ deep = Model(
     deep_init, deep_forward, deep_maps, deep_init_state, deep_units, dropout=DROPOUT
 )
 slim = deep._replace(init=partial(deep_init, widths=(16, 32)))
+deeper = Model(
+    deeper_init, deeper_forward, deeper_maps, deep_init_state, dropout=DROPOUT
+)
 resnet = Model(resnet_init, residual.forward, resnet_maps, residual.init_state)
 
 MODELS = {
     "slim": slim,
     "deep": deep,
+    "deeper": deeper,
     "resnet": resnet,
     "lenet8": lenet8,
     "emnist16": emnist16,

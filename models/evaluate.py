@@ -23,15 +23,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
-from autograd_lite import AutogradError
-
-from . import batches, checkpoint, data, folder, pictures, scores
+from . import batches, checkpoint, command, data, folder, pictures, scores
 from .batches import Split
-from .errors import ModelsError, OptionError
+from .errors import OptionError
 from .run import Run
 from .scores import Evaluation
 from .terminal import say
-from .train import BAD_INPUT, INTERRUPTED
 
 TTA_VIEWS = 9
 _WORST = 32  # mistakes that are listed and drawn
@@ -64,21 +61,7 @@ class Report(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = parser().parse_args(arguments)
-    try:
-        report = _evaluate(options)
-        if options.json:
-            print(json.dumps(to_json(report), indent=1))
-        else:
-            show(report, _console())
-        if options.out:
-            files = write(Path(options.out), report)
-            print(f"in {options.out}: {', '.join(files)}", file=sys.stderr)
-    except (ModelsError, AutogradError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    return 0
+    return command.run(lambda: _command(options))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -113,6 +96,17 @@ def parser() -> argparse.ArgumentParser:
     add("--out", metavar="DIR", help="write pictures and evaluation.json there")
     add("--data-dir", metavar="DIR", help="where data sets lie, in folders by name")
     return made
+
+
+def _command(options: argparse.Namespace) -> None:
+    report = _evaluate(options)
+    if options.json:
+        print(json.dumps(to_json(report), indent=1))
+    else:
+        show(report, _console())
+    if options.out:
+        files = write(Path(options.out), report)
+        print(f"in {options.out}: {', '.join(files)}", file=sys.stderr)
 
 
 # -- what is found -------------------------------------------------------------------

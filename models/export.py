@@ -28,14 +28,13 @@ from rich.console import Console
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as save_tensors
 
-from autograd_lite import AutogradError, tree
+from autograd_lite import tree
 
-from . import cnn, folder
+from . import cnn, command, folder
 from .checkpoint import write_atomically
-from .errors import CheckpointError, ModelsError
+from .errors import CheckpointError
 from .run import Run
 from .terminal import say
-from .train import BAD_INPUT, INTERRUPTED
 
 Tensors = dict[str, NDArray]
 Shape = tuple[int, int, int]
@@ -243,14 +242,7 @@ def _taken(leaf: Leaf, tensors: Mapping[str, NDArray], source: object) -> NDArra
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        _export(options, Console(highlight=False))
-    except (ModelsError, AutogradError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    return 0
+    return command.run(lambda: _export(options, Console(highlight=False)))
 
 
 def _parser() -> argparse.ArgumentParser:

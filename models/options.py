@@ -176,7 +176,8 @@ def _shown(recipe: Recipe, name: str) -> str:
 
 def recipe_of(options: argparse.Namespace) -> Recipe:
     """Return the chosen recipe with what the options replace; raises `OptionError`."""
-    recipe = RECIPES[options.recipe or BY_MODEL.get(options.model, DEFAULT)]
+    named = RECIPES[options.recipe or BY_MODEL.get(options.model, DEFAULT)]
+    recipe = named
     if options.model and not options.recipe:
         recipe = recipe._replace(model=options.model, dataset="mnist")
     given = {n: v for n in _FIELDS if (v := getattr(options, n)) is not None}
@@ -188,7 +189,7 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
     if options.seed < 0:
         raise OptionError(f"seed must be at least 0, got {options.seed}")
     changed = recipe._replace(**given)
-    if changed != recipe:  # what was measured is of another recipe
+    if changed != named:  # what was measured is of another recipe
         changed = changed._replace(accuracy=None, minutes=None)
     return check(changed)
 

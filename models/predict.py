@@ -15,13 +15,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
-from autograd_lite import AutogradError
-
-from . import folder, idx, images
-from .errors import DataError, ModelsError
+from . import command, folder, idx, images
+from .errors import DataError
 from .scores import probabilities
 from .terminal import say
-from .train import BAD_INPUT, INTERRUPTED
 
 DRAWN = ("mnist", "fashion-mnist", "emnist-")  # sets that are bright on dark, centred
 _MARGIN = 4 / 28  # of an image of MNIST, at each side
@@ -31,14 +28,7 @@ _SHADES = " .:-=+*#%@"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        _predict(options, Console(highlight=False))
-    except (ModelsError, AutogradError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    return 0
+    return command.run(lambda: _predict(options, Console(highlight=False)))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,17 +12,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from autograd_lite import AutogradError
-
 from . import data
-from .errors import ModelsError
+from .command import run
 
 Array = Any  # of NumPy, or a tracer that stands for one
 Generator = Any  # of numpy.random
 Params = Any  # a tree of arrays
 Labelled = tuple[NDArray[np.float32], NDArray[np.int64]]  # images (n, h, w, c), labels
-
-BAD_INPUT, INTERRUPTED = 2, 130  # exit codes
 
 
 def mnist(n: int = 60_000) -> tuple[Labelled, Labelled]:
@@ -91,12 +87,8 @@ def command(
     for name, least in ("steps", 1), ("seed", 0):
         if (value := getattr(options, name)) < least:
             parser.error(f"--{name} must be at least {least}, got {value}")
-    try:
-        main(options.steps, options.seed)
-    except (ModelsError, AutogradError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        print("interrupted: these small models save nothing", file=sys.stderr)
-        sys.exit(INTERRUPTED)
-    sys.exit(0)
+    code = run(
+        lambda: main(options.steps, options.seed),
+        "interrupted: these small models save nothing",
+    )
+    sys.exit(code)

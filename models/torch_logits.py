@@ -16,15 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from autograd_lite import AutogradError
-
-from . import export, folder
+from . import command, export, folder
 from .batches import as_float
-from .errors import ModelsError, OptionError
+from .errors import OptionError
 from .predict import read_images
 from .run import Run
 from .terminal import say
-from .train import BAD_INPUT, INTERRUPTED
 
 CLOSE = 1e-4  # relative to the largest logit, if that is more than 1
 DIFFERENT = 1  # exit code
@@ -52,13 +49,7 @@ def of_both(run: Run, images: NDArray[np.uint8]) -> tuple[NDArray, NDArray]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        return _compare(options, Console(highlight=False))
-    except (ModelsError, AutogradError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    return command.run(lambda: _compare(options, Console(highlight=False)))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -96,6 +96,36 @@ class Deep(nn.Module):
         return self.dense2(self.dropout(x))
 
 
+class Deeper(nn.Module):
+    """Five normalised convolutions, three of them pooled, dense."""
+
+    def __init__(
+        self,
+        image_shape: Shape = (28, 28, 1),
+        classes: int = 10,
+        dropout: float = 0.3,
+    ) -> None:
+        super().__init__()
+        height, width, channels = image_shape
+        normed = partial(nn.Conv2d, kernel_size=3, padding=1, bias=False)
+        self.conv1, self.conv1_bn = normed(channels, 32), nn.BatchNorm2d(32)
+        self.conv2, self.conv2_bn = normed(32, 64), nn.BatchNorm2d(64)
+        self.conv3, self.conv3_bn = normed(64, 64), nn.BatchNorm2d(64)
+        self.conv4, self.conv4_bn = normed(64, 128), nn.BatchNorm2d(128)
+        self.conv5, self.conv5_bn = normed(128, 128), nn.BatchNorm2d(128)
+        self.dropout = nn.Dropout(dropout)
+        self.dense1 = nn.Linear((height // 8) * (width // 8) * 128, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (n, classes) of images (n, c, h, w)."""
+        x = F.relu(self.conv1_bn(F.max_pool2d(self.conv1(x), 2)))
+        x = F.relu(self.conv2_bn(self.conv2(x)))
+        x = F.relu(self.conv3_bn(F.max_pool2d(self.conv3(x), 2)))
+        x = F.relu(self.conv4_bn(self.conv4(x)))
+        x = F.relu(self.conv5_bn(F.max_pool2d(self.conv5(x), 2)))
+        return self.dense1(self.dropout(x.flatten(1)))
+
+
 class ResNet(nn.Module):
     """A normalised convolution and a pool, three residual blocks, dense."""
 
@@ -157,6 +187,7 @@ class SameConv2d(nn.Conv2d):
 NETS: dict[str, Callable[..., nn.Module]] = {
     "slim": partial(Deep, widths=(16, 32)),
     "deep": Deep,
+    "deeper": Deeper,
     "resnet": ResNet,
     "lenet8": LeNet8,
     "emnist16": EMNIST16,

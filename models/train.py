@@ -14,11 +14,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from autograd_lite import AutogradError, profile
+from autograd_lite import profile
 
-from . import batches, blame, data, folder, lr_range, pictures, terminal
+from . import batches, blame, command, data, folder, lr_range, pictures, terminal
 from .batches import Split
-from .errors import DivergedError, ModelsError, OptionError
+from .errors import DivergedError, OptionError
 from .events import Events, available
 from .interrupt import StopRequest
 from .loop import Interrupted, Listener, fit, make_step
@@ -27,23 +27,16 @@ from .recipes import Recipe, check
 from .run import Run, Setup
 from .scores import evaluate
 
-BAD_INPUT, DIVERGED, INTERRUPTED = 2, 1, 130  # exit codes
-
 Halves = tuple[Split, Split]  # images to train on, and those held out
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = parser().parse_args(arguments)
-    console = Console(highlight=False)
-    try:
-        return _command(options, console)
-    except DivergedError as error:
-        return _fail(error, DIVERGED)
-    except (ModelsError, AutogradError) as error:
-        return _fail(error, BAD_INPUT)
-    except KeyboardInterrupt:
-        return _fail("interrupted: what was saved before stays", INTERRUPTED)
+    return command.run(
+        lambda: _command(options, Console(highlight=False)),
+        "interrupted: what was saved before stays",
+    )
 
 
 def _command(options: argparse.Namespace, console: Console) -> int:
@@ -87,7 +80,7 @@ def _train(
         at = f"epoch {run.epoch + 1}, step {run.step} of {run.setup.steps_per_epoch}"
         terminal.say(console, f"stopped and saved in {at}")
         terminal.say(console, f"to go on: python -m models.train --resume {where}")
-        return INTERRUPTED
+        return command.INTERRUPTED
     except DivergedError as error:
         terminal.say(console, "diverged; looking for the operation that began it")
         raise _blamed(error, run, split[0], where) from error
@@ -230,11 +223,6 @@ def _profile(run: Run, train: Split, console: Console) -> int:
     for part in (found.title, found.by_primitive(), found.by_line()):
         terminal.say(console, str(part))
     return 0
-
-
-def _fail(error: object, code: int) -> int:
-    print(f"error: {error}" if code != INTERRUPTED else error, file=sys.stderr)
-    return code
 
 
 if __name__ == "__main__":

@@ -83,6 +83,11 @@ def test_optimizers_and_schedules_are_ours(theirs, optimizer, schedule):
     assert_trained_alike(theirs, setup)
 
 
+def test_decay_is_ours(theirs):
+    setup = setup_of(optimizer="nesterov", lr=0.05, weight_decay=2.0)
+    assert_trained_alike(theirs, setup)
+
+
 def test_averages_are_ours(theirs):
     setup = setup_of(optimizer="sgd", lr=0.05, schedule="constant", ema=0.999)
     trainer = theirs.Trainer("torch", setup, theirs.beginning(setup))
@@ -115,6 +120,51 @@ def test_images_are_transformed_as_ours_are(theirs):
     found = theirs.warp(x, theta).numpy().transpose(0, 2, 3, 1)
     assert np.abs(ours - batches.as_float(images)).max() > 0.5
     np.testing.assert_allclose(found, ours, atol=0.6 / 255)  # ours are rounded
+
+
+def test_images_are_mirrored_and_cut_as_ours_are(theirs):
+    import torch
+
+    x = np.random.default_rng(1).integers(1, 256, (30, *SHAPE), np.uint8)
+    centres = np.random.default_rng(2).integers(0, SHAPE[:2], (30, 2))
+    which = np.random.default_rng(3).random(30) < 0.5
+    ours = np.where(which[:, None, None, None], x[:, :, ::-1], x)
+    resample.cut(ours, centres, 5)
+    found = theirs.mirror(
+        torch.from_numpy(x.transpose(0, 3, 1, 2)), torch.tensor(which)
+    )
+    found = theirs.cut(found, 5, torch.from_numpy(centres.T))
+    np.testing.assert_array_equal(found.numpy().transpose(0, 2, 3, 1), ours)
+
+
+def test_images_are_cropped_as_ours_are(theirs):
+    import torch
+
+    x = np.random.default_rng(1).integers(0, 256, (20, *SHAPE), np.uint8)
+    corners = np.random.default_rng(2).integers(0, 5, (2, 20))
+    matrices = np.zeros((20, 2, 3), np.float32)
+    matrices[:, 0, 0] = matrices[:, 1, 1] = 1
+    matrices[..., 2] = corners.T - 2
+    ours = resample.warp(x, matrices, np.empty((0, 2, *SHAPE[:2]), np.float32))
+    found = theirs.crop(
+        torch.from_numpy(x.transpose(0, 3, 1, 2)), 2, torch.tensor(corners)
+    )
+    np.testing.assert_array_equal(found.numpy().transpose(0, 2, 3, 1), ours)
+
+
+def test_what_a_recipe_changes_is_changed(theirs):
+    import torch
+
+    ones = torch.ones(40, 1, *SHAPE[:2])
+    plain = named("lenet8")._replace(affine=None)
+    assert (theirs.change(ones, plain) == 1).all()
+    holes = theirs.change(ones, plain._replace(cutout=3)) == 0
+    assert holes.sum((1, 2, 3)).min() > 0 and holes.sum((1, 2, 3)).max() == 9
+    shifted = theirs.change(ones, plain._replace(crop=2))
+    assert shifted.shape == ones.shape and (shifted == 0).sum() > 0
+    ramp = ones.cumsum(-1)
+    mirrored = theirs.change(ramp, plain._replace(flip=True))[:, 0, 0, 0] != 1
+    assert 0 < mirrored.sum() < 40
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -95,8 +95,8 @@ def test_the_last_layer_makes_the_logits_of_the_last_activations(name, images):
     for layer, maps in model.feature_maps(params, images, state).items():
         np.testing.assert_array_equal(found[layer], maps)
     last = list(found.values())[-1]
-    if last.ndim == 4:  # what `resnet` pools
-        last = nn.global_avg_pool(last)
+    if last.ndim == 4:
+        last = nn.global_avg_pool(last) if name == "resnet" else nn.flatten(last)
     logits = cnn.dense(params[[*params][-1]], last)
     expected = model.apply(params, images, state)
     np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-6)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from autograd_lite import tree
-from models import checkpoint, folder, loop, train
+from models import checkpoint, command, folder, loop, train
 
 TIMES = 20  # interruptions by each signal
 OPTIONS = [
@@ -29,9 +29,9 @@ sys.exit(train.main(sys.argv[1:]))
 
 
 def start(arguments):
-    command = [sys.executable, "-c", CODE, *arguments]
+    line = [sys.executable, "-c", CODE, *arguments]
     quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, **quiet)
+    return subprocess.Popen(line, **quiet)
 
 
 def interrupt(arguments, number, rng):
@@ -95,5 +95,5 @@ def test_interrupted_runs_end_bit_identical(small, tmp_path, whole, number):
         tree.map(np.testing.assert_array_equal, arrays, whole[0])
         assert numbers == whole[1]
         finished += 1
-    expected = {-number} if number == signal.SIGKILL else {train.INTERRUPTED, -number}
+    expected = {-number} if number == signal.SIGKILL else {command.INTERRUPTED, -number}
     assert set(codes) <= expected, codes

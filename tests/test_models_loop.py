@@ -13,7 +13,18 @@ from PIL import Image
 
 import autograd_lite.numpy as anp
 from autograd_lite import tree
-from models import average, batches, cnn, events, folder, loop, lr_range, monitor, train
+from models import (
+    average,
+    batches,
+    cnn,
+    command,
+    events,
+    folder,
+    loop,
+    lr_range,
+    monitor,
+    train,
+)
 from models.recipes import RECIPES
 from models.run import Run, Setup
 from models.scores import evaluate
@@ -318,7 +329,7 @@ def test_a_gradient_that_is_nan_is_blamed_at_its_step(
         return x.tobytes() in bad
 
     blow_up(monkeypatch, when)
-    assert train.main([*small, *LENET, f"--out={out}"]) == train.DIVERGED
+    assert train.main([*small, *LENET, f"--out={out}"]) == command.DIVERGED
     error = capsys.readouterr().err
     assert "the loss became nan in epoch 1, step 9, at a learning rate of" in error
     assert "step 8 of epoch 1: the gradient rule of sqrt produced" in error
@@ -331,7 +342,7 @@ def test_parameters_that_are_nan_are_not_saved(small, tmp_path, monkeypatch, cap
     """The last step of an epoch spoils them, before any loss shows it."""
     count, out = iter(range(10**6)), tmp_path / "a"
     blow_up(monkeypatch, lambda x: next(count) >= 29)
-    assert train.main([*small, *LENET, f"--out={out}"]) == train.DIVERGED
+    assert train.main([*small, *LENET, f"--out={out}"]) == command.DIVERGED
     error = capsys.readouterr().err
     assert "parameters became NaN or Inf in epoch 2, step 15" in error
     last = folder.load(out)
@@ -414,7 +425,7 @@ def test_metrics_are_written_for_tensorboard(small, tmp_path, monkeypatch):
             train, "StopRequest", lambda notice: _Stop(lambda: next(count) == 19)
         )
         options = [*small, "--model=lenet8", f"--out={out}"]
-        assert train.main(options) == train.INTERRUPTED
+        assert train.main(options) == command.INTERRUPTED
     assert train.main([f"--resume={out}", *small[1:2]]) == 0
     assert len(list(out.glob("events.out.tfevents.*"))) == 2
     read = EventAccumulator(str(out))

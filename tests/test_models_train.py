@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from autograd_lite import tree
-from models import data, folder, idx, loop, options, pictures, predict, train
+from models import command, data, folder, idx, loop, options, pictures, predict, train
 from models.checkpoint import load_state, save
 from models.interrupt import StopRequest
 from models.recipes import RECIPES
@@ -119,7 +119,7 @@ def test_a_resumed_run_ends_with_the_same_numbers(
     for after in stops:
         with monkeypatch.context() as patched:
             stop_after(patched, after)
-            assert train.main(arguments) == train.INTERRUPTED
+            assert train.main(arguments) == command.INTERRUPTED
         arguments = [f"--resume={out}", f"--data-dir={data_dir}"]
     assert train.main(arguments) == 0
     assert_same(out, whole)
@@ -297,7 +297,7 @@ def test_a_run_of_another_version_is_a_clear_error(tmp_path, capsys, trained, ch
 def test_a_loss_that_is_not_finite_stops_the_run(small, tmp_path, capsys):
     out = tmp_path / "a"
     arguments = [*small, "--model=lenet8", "--optimizer=sgd", "--lr=1e30"]
-    assert train.main([*arguments, f"--out={out}"]) == train.DIVERGED
+    assert train.main([*arguments, f"--out={out}"]) == command.DIVERGED
     error = capsys.readouterr().err
     assert "in epoch 1, step 2, at a learning rate of 5.51e+28: try a smaller" in error
     assert "try a smaller --lr than 1e+30" in error

@@ -65,6 +65,8 @@ class Trainer:
         self.optimizers = OPTIMIZERS[recipe.optimizer](self._groups(recipe))
         self.lr = setup.lr
         self.label_smoothing, self.ema = recipe.label_smoothing, recipe.ema
+        self.decay = recipe.weight_decay or 0.0
+        self.weights = [p.data for p in self.net.parameters() if p.ndim > 1]
         self.learned = [
             value.detach() for value in self.net.state_dict().values() if value.ndim
         ]
@@ -91,6 +93,8 @@ class Trainer:
         logits = self.net(x.contiguous(memory_format=self.form))
         loss = F.cross_entropy(logits, y, label_smoothing=self.label_smoothing)
         loss.backward()
+        if self.decay:  # not in the gradient, as AdamW does it
+            torch._foreach_mul_(self.weights, 1 - self.lr(self.steps) * self.decay)
         for optimizer, _ in self.optimizers:
             optimizer.step()
         if self.ema:
@@ -128,6 +132,44 @@ def warp(x: Tensor, theta: Tensor) -> Tensor:
     return F.grid_sample(x, grid, align_corners=False)
 
 
+def mirror(x: Tensor, which: Tensor) -> Tensor:
+    """Mirror images (n, c, h, w), left and right, where `which` (n,) is true."""
+    return torch.where(which[:, None, None, None], x.flip(-1), x)
+
+
+def crop(x: Tensor, margin: int, corners: Tensor) -> Tensor:
+    """Crop images padded by `margin` to their size; corners: (2, n), row and column."""
+    padded = F.pad(x, [margin] * 4)
+    rows, columns = (
+        torch.arange(size) + first[:, None] for size, first in zip(x.shape[2:], corners)
+    )
+    each = torch.arange(len(x))[:, None, None]
+    return padded[each, :, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
+
+
+def cut(x: Tensor, side: int, centres: Tensor) -> Tensor:
+    """Set a square of each image to 0; centres: (2, n), row and column."""
+    inside = [
+        (torch.arange(size) >= first) & (torch.arange(size) < first + side)
+        for size, first in zip(x.shape[2:], centres[..., None] - side // 2)
+    ]
+    return x.masked_fill((inside[0][:, :, None] & inside[1][:, None])[:, None], 0.0)
+
+
+def change(x: Tensor, recipe: Recipe) -> Tensor:
+    """Change images (n, c, h, w) at random, as a recipe says."""
+    if recipe.affine:
+        x = warp(x, _drawn(recipe.affine, x))
+    if recipe.flip:
+        x = mirror(x, torch.rand(len(x)) < 0.5)
+    if recipe.crop:
+        x = crop(x, recipe.crop, torch.randint(2 * recipe.crop + 1, (2, len(x))))
+    if recipe.cutout:
+        size = torch.tensor(x.shape[2:])[:, None]
+        x = cut(x, recipe.cutout, (torch.rand(2, len(x)) * size).long())
+    return x
+
+
 def train(
     trainer: Trainer, recipe: Recipe, images: Tensor, labels: Tensor
 ) -> np.ndarray:
@@ -139,11 +181,11 @@ def train(
     for rows in order[: len(order) // size * size].split(size):
         index = source[rows]
         x = images[index].float().div_(255)
-        if recipe.affine and not recipe.expand:
-            x = warp(x, _drawn(recipe.affine, x))
-        elif recipe.affine:
+        if recipe.expand:
             chosen = rows >= n
-            x[chosen] = warp(x[chosen], _drawn(recipe.affine, x[chosen]))
+            x[chosen] = change(x[chosen], recipe)
+        else:
+            x = change(x, recipe)
         losses.append(trainer.step(x, labels[index])[0])
     return np.array(losses)
 

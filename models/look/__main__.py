@@ -10,12 +10,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from autograd_lite import AutogradError
-
-from .. import checkpoint, folder
-from ..errors import CheckpointError, ModelsError, OptionError
+from .. import checkpoint, command, folder
+from ..errors import OptionError
 from ..terminal import say
-from ..train import BAD_INPUT, INTERRUPTED
 from .decisions import Advance, feature_maps, mistakes, salient
 from .page import page
 from .sheet import png
@@ -42,19 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     # Intermixed, so that options may stand between RUN and IMAGE.
     options = parser().parse_intermixed_args(arguments)
-    console = Console(highlight=False)
-    try:
-        if options.list:
-            _list(console)
-        else:
-            _look(options, console)
-    except (ModelsError, AutogradError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        print("interrupted: what was drawn before stays", file=sys.stderr)
-        return INTERRUPTED
-    return 0
+    work, console = _list if options.list else _look, Console(highlight=False)
+    return command.run(
+        lambda: work(options, console), "interrupted: what was drawn before stays"
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -91,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def _list(console: Console) -> None:
+def _list(options: argparse.Namespace, console: Console) -> None:
     wide = max(map(len, SECTIONS))
     for name, (about, _) in SECTIONS.items():
         say(console, f"{name:{wide}}  {about}")
@@ -104,7 +92,7 @@ def _look(options: argparse.Namespace, console: Console) -> None:
     subject = Subject(where, options.images, options.data_dir, drawn)
     if options.images:  # so that a wrong one is noticed before the work
         _ = subject.images
-    out = _make(Path(options.out) if options.out else where / "look")
+    out = folder.make(Path(options.out) if options.out else where / "look")
     sections = _draw(subject, names, out, console)
     text = page(f"Inside {where.resolve().name}", _facts(subject), sections)
     checkpoint.write_atomically(out / PAGE, text)
@@ -122,16 +110,6 @@ def _chosen(only: list[str] | None) -> list[str]:
             "IMAGE stand before --only)"
         )
     return [name for name in SECTIONS if not only or name in only]
-
-
-def _make(out: Path) -> Path:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CheckpointError(
-            f"cannot make the folder {out}: {error.strerror}"
-        ) from error
-    return out
 
 
 def _draw(

@@ -61,6 +61,8 @@ RECIPES = {
         optimizer="nesterov",
         lr=0.1,
         affine=SLIGHT,
+        accuracy=0.9943,
+        minutes=0.5,
     ),
     "deep": Recipe(
         about="two blocks of two convolutions",
@@ -71,6 +73,8 @@ RECIPES = {
         optimizer="nesterov",
         lr=0.1,
         affine=SLIGHT,
+        accuracy=0.9959,
+        minutes=3.1,
     ),
     "resnet": Recipe(
         about="three residual blocks, small and deep",
@@ -120,6 +124,8 @@ RECIPES = {
         label_smoothing=0.05,
         affine=Affine(rotation=10, shift=2, scale=0.1, shear=0.1),
         ema=0.999,
+        accuracy=0.9969,
+        minutes=8.4,
     ),
     "emnist-best": Recipe(
         about="the most accurate on digits and letters",
@@ -135,6 +141,7 @@ RECIPES = {
         affine=Affine(rotation=10, shift=2, scale=0.1, shear=0.1),
         ema=0.999,
         validation=5000,
+        accuracy=0.9041,
     ),
     "fashion-best": Recipe(
         about="the most accurate on clothes",
@@ -151,6 +158,7 @@ RECIPES = {
         crop=1,
         ema=0.999,
         validation=5000,
+        accuracy=0.9369,
     ),
 }
 DEFAULT = "quick"

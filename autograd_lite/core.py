@@ -120,6 +120,17 @@ class Primitive:
         return f"<primitive {self.name}>"
 
 
+class KernelCall(Primitive):
+    """A kernel that a rule calls where no derivative of it will be asked for.
+
+    It is a primitive only so that a program can be recorded that calls it; the rule has
+    operations with derivatives in its place where there is something to transform.
+    """
+
+    def __init__(self, impl: Callable[..., Any], name: str) -> None:
+        super().__init__(impl, name=name, differentiable=False, multiple=True)
+
+
 class Rules(dict[int, Callable[..., Any]]):
     """The gradient rules of a primitive, by argument number; says what is missing."""
 

@@ -250,6 +250,8 @@ def test_dead_units_are_counted_by_layer(model):
     )
     denses = [n for n in run.params if n.startswith("dense")]
     name, bias = "dense1", run.params.get("dense1", {}).get("b")
+    if model == "deeper":
+        name, bias = "conv5", run.params["conv5"]["norm"]["bias"]
     if model == "resnet":
         name, bias = "block3", run.params["block3"]["second"]["norm"]["bias"]
     assert set(layers) == set(run.params) - {denses[-1]}

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core import (
+    KernelCall,
     Primitive,
     defbatch,
     defjvp_argnums,
@@ -104,10 +105,7 @@ def _backward(
     return (x_bar.reshape(x.shape), *others)
 
 
-# For arrays alone: `_traced_backward` has derivatives.
-_batch_norm_grad = Primitive(
-    _backward, name="batch_norm_grad", multiple=True, differentiable=False
-)
+_batch_norm_grad = KernelCall(_backward, "batch_norm_grad")
 
 
 def _traced_backward(g: Any, x: Any, gamma: Any, eps: float) -> tuple[Any, ...]:

@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from ..core import (
+    KernelCall,
     Primitive,
     defbatch,
     defjvp,
@@ -128,10 +129,7 @@ def _both_grads(x: Any, g: Any, code: Any, *, plan: Any) -> tuple[Any, Any]:
     return _kernels().weight_grad(x, g, code, *plan)
 
 
-# For arrays alone: where a derivative of it is asked for, `_unfused` takes its place.
-_weight_and_bias_grad = Primitive(
-    _both_grads, name="conv_relu_pool_weight_grad", multiple=True, differentiable=False
-)
+_weight_and_bias_grad = KernelCall(_both_grads, "conv_relu_pool_weight_grad")
 
 
 def _vjp(

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from ..core import (
+    KernelCall,
     Primitive,
     defbatch,
     defjvp_argnums,
@@ -125,10 +126,7 @@ def _backward(
     return _kernels().backward(g, x, gamma, mean, inverse)
 
 
-# For arrays alone: `_traced_backward` has derivatives.
-_group_norm_grad = Primitive(
-    _backward, name="group_norm_grad", multiple=True, differentiable=False
-)
+_group_norm_grad = KernelCall(_backward, "group_norm_grad")
 
 
 def _traced_backward(

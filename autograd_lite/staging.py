@@ -186,11 +186,10 @@ class Program:
         """Return what the function returns for these arrays."""
         found = self._blank.copy()
         found[: len(arrays)] = arrays
-        step: Any = None
         try:
             for step in self._steps:
-                apply, ins, params, outs, avals, unused = step
-                ans = apply(*[found[i] for i in ins], **params)
+                primitive, ins, params, outs, avals, unused = step
+                ans = primitive.impl(*[found[i] for i in ins], **params)
                 if type(outs) is int:
                     # The usual case, asked here to spare the call.
                     usual = type(ans) is np.ndarray and ans.dtype is avals[1]
@@ -203,10 +202,7 @@ class Program:
                 for i in unused:
                     found[i] = None
         except FAILURES as error:
-            at = self._steps.index(step)
-            error.add_note(
-                f"in {self.instructions[at].primitive.name}, replayed by jit"
-            )
+            error.add_note(f"in {step[0].name}, replayed by jit")
             raise
         given = [*arrays, *self._constants.values()]
         outs = [
@@ -261,7 +257,7 @@ def _with_last_uses(
         unused = [i for i in {*ins, *outs} & made if i not in later]
         later.update(ins)
         places = (outs, avals) if primitive.multiple else (outs[0], avals[0])
-        steps.append((primitive.impl, ins, params, *places, unused))
+        steps.append((primitive, ins, params, *places, unused))
     return steps[::-1]
 
 

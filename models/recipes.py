@@ -62,7 +62,6 @@ RECIPES = {
         lr=0.1,
         affine=SLIGHT,
         accuracy=0.9943,
-        minutes=0.5,
     ),
     "deep": Recipe(
         about="two blocks of two convolutions",
@@ -74,7 +73,6 @@ RECIPES = {
         lr=0.1,
         affine=SLIGHT,
         accuracy=0.9959,
-        minutes=3.1,
     ),
     "resnet": Recipe(
         about="three residual blocks, small and deep",
@@ -125,7 +123,6 @@ RECIPES = {
         affine=Affine(rotation=10, shift=2, scale=0.1, shear=0.1),
         ema=0.999,
         accuracy=0.9969,
-        minutes=8.4,
     ),
     "emnist-best": Recipe(
         about="the most accurate on digits and letters",

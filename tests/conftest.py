@@ -27,8 +27,8 @@ hypothesis.settings.load_profile("autograd_lite")
 def one_thread_per_worker():
     """Keep xdist's workers from running two spinning Numba threads each.
 
-    A test of thread invariance calls ``numba.set_num_threads(2)`` itself; the next
-    test is back at one.
+    A test of thread invariance asks for two by ``thread_counts``; the next test is
+    back at one.
     """
     numba = sys.modules.get("numba")
     if numba is not None and "PYTEST_XDIST_WORKER" in os.environ:

@@ -382,6 +382,17 @@ def test_a_dtype_that_depends_on_values_is_an_error_at_the_replay():
         fun(np.array([[0.0, 1.0], [-1.0, 0.0]]))
 
 
+def test_places_that_shapes_depend_on_are_refused():
+    for fun in (lambda x, i: anp.delete(x, i), lambda x, i: anp.insert(x, i, 0.0)):
+        with pytest.raises(UnsupportedError, match="values"):
+            jit(fun)(X, np.array([1]))
+
+
+def test_arrays_are_made_contiguous():
+    x = np.arange(6.0).reshape(2, 3).T
+    assert_equal(jit(anp.ascontiguousarray)(x), x)
+
+
 def test_subclasses_of_arrays(tmp_path):
     mapped = np.memmap(tmp_path / "x", np.float64, "w+", shape=(2,))
     assert type(jit(lambda x: x + 1)(mapped)) is np.ndarray
@@ -396,6 +407,8 @@ def test_random_numbers_are_refused():
         jit(lambda x, rng: x + rng.random(2))(X, rng)
     with pytest.raises(ArgumentError, match="random generator"):
         jit(lambda x, rng: x + rng.random(2), static_argnums=1)(X, rng)
+    with pytest.raises(ArgumentError, match="random generator"):
+        jit(lambda x, rng: x, static_argnums=1)(X, np.random.RandomState(0))
     with pytest.raises(UnsupportedError, match="dropout inside of jit"):
         jit(lambda x: nn.dropout(x, 0.5, rng))(X)
 

@@ -61,7 +61,8 @@ RECIPES = {
         optimizer="nesterov",
         lr=0.1,
         affine=SLIGHT,
-        accuracy=0.9943,
+        accuracy=0.9942,
+        minutes=0.6,
     ),
     "deep": Recipe(
         about="two blocks of two convolutions",
